@@ -1,0 +1,165 @@
+// Package health decides from probes whether a member is well: a schedule that asks
+// for them, and a gate that their results open and close. It sends nothing and keeps
+// no time; the driver does (see core.Prober).
+package health
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/evenkeel/evenkeel/core"
+)
+
+// Settings of the checks of one pool.
+type Settings struct {
+	// Interval between two probes of a member. Each gap is drawn from 90 % to
+	// 110 % of it, and the first probes are spread over it, so that neither the
+	// members nor several proxies are probed in step.
+	Interval time.Duration
+	// Rise is how many probes in a row bring a member back, Fall how many failed
+	// ones take it out; both at least 1.
+	Rise, Fall int
+}
+
+// Validate reports what is wrong with the settings.
+func (s Settings) Validate() error {
+	if s.Interval <= 0 || s.Rise < 1 || s.Fall < 1 {
+		return fmt.Errorf("health: interval %v, rise %d, fall %d: expected all above 0", s.Interval, s.Rise, s.Fall)
+	}
+	return nil
+}
+
+// Checks is the core.Prober of one pool. Safe for concurrent use.
+type Checks struct {
+	settings Settings
+
+	mu    sync.Mutex
+	gates map[*core.Member]*Gate
+	order []*check // by member, in the pool's order
+}
+
+type check struct {
+	member *core.Member
+	gate   *Gate
+	due    core.Instant
+}
+
+// New returns the checks of a pool without members.
+func New(s Settings) (*Checks, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	return &Checks{settings: s, gates: map[*core.Member]*Gate{}}, nil
+}
+
+// Gate makes the gate of a new member. It is open until the probes say otherwise.
+func (c *Checks) Gate(m *core.Member) *Gate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := &Gate{rise: c.settings.Rise, fall: c.settings.Fall}
+	c.gates[m] = g
+	return g
+}
+
+// Watch implements core.Prober.
+func (c *Checks) Watch(now core.Instant, members []*core.Member) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := make(map[*core.Member]*check, len(c.order))
+	for _, k := range c.order {
+		kept[k.member] = k
+	}
+	gates := make(map[*core.Member]*Gate, len(members))
+	c.order = c.order[:0:0]
+	for i, m := range members {
+		k := kept[m]
+		if k == nil {
+			spread := c.settings.Interval * time.Duration(i) / time.Duration(len(members))
+			k = &check{member: m, gate: c.gates[m], due: now.Add(spread)}
+		}
+		gates[m] = k.gate
+		c.order = append(c.order, k)
+	}
+	c.gates = gates
+}
+
+// Next implements core.Prober.
+func (c *Checks) Next(now core.Instant, src rand.Source) (*core.Member, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.order {
+		if k.due <= now {
+			jitter := float64(src.Uint64()>>11) / (1 << 53) // [0, 1)
+			k.due = now.Add(time.Duration(float64(c.settings.Interval) * (0.9 + 0.2*jitter)))
+			return k.member, true
+		}
+	}
+	return nil, false
+}
+
+// Wake implements core.Prober.
+func (c *Checks) Wake() core.Instant {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wake := core.Never
+	for _, k := range c.order {
+		wake = min(wake, k.due)
+	}
+	return wake
+}
+
+// Probed implements core.Prober.
+func (c *Checks) Probed(m *core.Member, _ core.Instant, _ core.LoadReport, ok bool) {
+	c.mu.Lock()
+	g := c.gates[m]
+	turned := g != nil && g.probed(ok)
+	c.mu.Unlock()
+	if turned {
+		m.Pool().Stale()
+	}
+}
+
+// Gate is a member's health as a core.Gate: ready, or barred. Safe for concurrent
+// use.
+type Gate struct {
+	rise, fall int
+	down       atomic.Bool
+	run        int // probes in a row that contradict the present state; of Checks.mu
+}
+
+// probed takes a probe's result and reports whether the state has changed.
+func (g *Gate) probed(ok bool) bool {
+	down := g.down.Load()
+	if ok != down { // as it was
+		g.run = 0
+		return false
+	}
+	g.run++
+	if down && g.run < g.rise || !down && g.run < g.fall {
+		return false
+	}
+	g.run = 0
+	g.down.Store(!down)
+	return true
+}
+
+// Peek implements core.Gate.
+func (g *Gate) Peek(core.Instant) core.Verdict {
+	if g.down.Load() {
+		return core.Barred
+	}
+	return core.Ready
+}
+
+// Acquire implements core.Gate.
+func (g *Gate) Acquire(_ core.Instant, forced bool) (core.Permit, bool) {
+	return 0, forced || !g.down.Load()
+}
+
+// Release, Answered and Settle implement core.Gate: requests teach health nothing.
+func (g *Gate) Release(core.Permit, core.Instant)               {}
+func (g *Gate) Answered(core.Permit, core.Instant, core.Sample) {}
+func (g *Gate) Settle(core.Permit, core.Instant, core.Sample)   {}

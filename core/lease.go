@@ -1,0 +1,95 @@
+package core
+
+import "sync/atomic"
+
+// Lease is permission for one attempt at one member. It is answered at most once
+// and settled exactly once; it holds the member, never a slot, so that views may
+// change under it. The zero value is a lease that was never given; the caller owns
+// the memory and may use it again once it is settled.
+//
+// Settle may be called from several goroutines: one of them settles. Answered is
+// for one goroutine.
+type Lease struct {
+	member  *Member
+	permits [MaxGates]Permit
+	choice  Choice
+	began   Instant
+	first   Instant // of the answer
+	said    Outcome // at the answer
+	state   atomic.Uint32
+}
+
+// The states of a lease.
+const (
+	leaseIdle uint32 = iota // never given, or settled
+	leaseWaiting
+	leaseAnswered
+)
+
+// Member is the member that the lease is for.
+func (l *Lease) Member() *Member { return l.member }
+
+// Choice is how the member was chosen. Its slot is of the view of that moment.
+func (l *Lease) Choice() Choice { return l.choice }
+
+// Began is when the lease was given.
+func (l *Lease) Began() Instant { return l.began }
+
+// Live reports whether the lease is given and not yet settled.
+func (l *Lease) Live() bool { return l.state.Load() != leaseIdle }
+
+// start makes l a lease for m; the permits are in place.
+func (l *Lease) start(m *Member, now Instant, c Choice) {
+	l.member, l.choice, l.began = m, c, now
+	m.pending.Add(1)
+	m.leases.Add(1)
+	if e := m.parts.Estimator; e != nil {
+		e.Begin(now)
+	}
+	l.state.Store(leaseWaiting)
+	m.observer.Picked(m, now, c)
+}
+
+// Answered tells of the first byte of the answer: s carries the outcome so far and
+// what the answer's head said. Only the first call counts.
+func (l *Lease) Answered(now Instant, s Sample) {
+	if l.state.Load() != leaseWaiting {
+		return
+	}
+	l.first, l.said = now, s.Outcome
+	if !l.state.CompareAndSwap(leaseWaiting, leaseAnswered) {
+		return // settled by another goroutine meanwhile
+	}
+	s.FirstAnswer, s.Total = now.Sub(l.began), now.Sub(l.began)
+	m := l.member
+	for i, g := range m.parts.Gates {
+		g.Answered(l.permits[i], now, s)
+	}
+	if e := m.parts.Estimator; e != nil {
+		e.Answered(now, s)
+	}
+}
+
+// Settle ends the attempt with what it taught and reports whether this call did
+// so; a second one does nothing.
+func (l *Lease) Settle(now Instant, s Sample) bool {
+	state := l.state.Swap(leaseIdle)
+	if state == leaseIdle {
+		return false
+	}
+	m := l.member
+	s.FirstAnswer, s.Total = -1, now.Sub(l.began)
+	if state == leaseAnswered {
+		s.FirstAnswer = l.first.Sub(l.began)
+		s.Told = s.Outcome == l.said
+	}
+	for i, g := range m.parts.Gates {
+		g.Settle(l.permits[i], now, s)
+	}
+	m.pending.Add(-1)
+	if e := m.parts.Estimator; e != nil {
+		e.End(now, s)
+	}
+	m.observer.Finished(m, now, s)
+	return true
+}

@@ -1,0 +1,103 @@
+package pick
+
+import (
+	"math/rand/v2"
+
+	"github.com/evenkeel/evenkeel/core"
+)
+
+// Scan looks at every member and takes the one with the least score; of equals, the
+// first from a random slot on, so that they share evenly.
+type Scan struct{ Score Score }
+
+// LeastRequests is the full scan for the least pending attempts per weight.
+func LeastRequests() Scan { return Scan{Load} }
+
+// Pick implements core.Picker.
+func (p Scan) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source) (core.Choice, bool) {
+	n := len(v.Members)
+	if n == 0 {
+		return core.Choice{}, false
+	}
+	b := best{slot: -1}
+	start := Below(src, n)
+	for slot := start; slot < n; slot++ {
+		b.offer(v, a, now, slot, p.Score)
+	}
+	for slot := range start {
+		b.offer(v, a, now, slot, p.Score)
+	}
+	return core.Choice{Slot: b.slot}, b.slot >= 0
+}
+
+// MaxChoices is the most that Choices draws.
+const MaxChoices = 8
+
+// Choices draws D distinct members and takes the one with the least score: the
+// power of d choices (Mitzenmacher, "The power of two choices in randomized load
+// balancing", 2001), which does nearly as well as a full scan at a cost that does
+// not grow with the pool, and does not herd. When none of those drawn may take
+// work, this one decision falls back to a round robin over those that may, with the
+// reason core.BarredDraw.
+type Choices struct {
+	D     int // 2 to MaxChoices
+	Score Score
+	robin RoundRobin
+}
+
+// NewChoices returns a picker that draws d members, limited to 2 ... MaxChoices.
+func NewChoices(d int, score Score) *Choices {
+	return &Choices{D: min(max(d, 2), MaxChoices), Score: score}
+}
+
+// Pick implements core.Picker.
+func (p *Choices) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source) (core.Choice, bool) {
+	n := len(v.Members)
+	if n == 0 {
+		return core.Choice{}, false
+	}
+	b := best{slot: -1}
+	switch {
+	case n <= p.D:
+		// Everybody is drawn; from a random slot on, so that equals share evenly.
+		start := Below(src, n)
+		for i := range n {
+			b.offer(v, a, now, (start+i)%n, p.Score)
+		}
+	case p.D == 2:
+		// The second draw is from the n-1 others: it steps over the first.
+		i, j := Below(src, n), Below(src, n-1)
+		if j >= i {
+			j++
+		}
+		b.offer(v, a, now, i, p.Score)
+		b.offer(v, a, now, j, p.Score)
+	default:
+		p.draw(v, a, now, src, &b)
+	}
+	if b.slot >= 0 {
+		return core.Choice{Slot: b.slot}, true
+	}
+	c, ok := p.robin.Pick(v, a, now, src)
+	c.Mode, c.Reason = core.Fallback, core.BarredDraw
+	return c, ok
+}
+
+// draw offers D distinct slots by Floyd's sampling (Bentley and Floyd, "A sample of
+// brilliance", 1987): for j = n-D ... n-1 draw from 0 ... j, and take j itself where
+// the draw was taken before.
+func (p *Choices) draw(v *core.View, a *core.Ask, now core.Instant, src rand.Source, b *best) {
+	var drawn [MaxChoices]int
+	n := len(v.Members)
+	for k := range p.D {
+		slot := Below(src, n-p.D+k+1)
+		for _, taken := range drawn[:k] {
+			if taken == slot {
+				slot = n - p.D + k
+				break
+			}
+		}
+		drawn[k] = slot
+		b.offer(v, a, now, slot, p.Score)
+	}
+}

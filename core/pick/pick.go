@@ -1,0 +1,67 @@
+// Package pick has the strategies that know nothing of latency: round robin,
+// random, and least requests by full scan or by the power of d choices.
+//
+// They share one rule about a member on probation (verdict Probing): its breaker
+// has bounded what it may cost to a quota of attempts, and it gets well only by
+// being tried, so whoever comes across it takes it; only a retry, which has failed
+// once already, prefers members that are known to be well.
+package pick
+
+import (
+	"math/bits"
+	"math/rand/v2"
+
+	"github.com/evenkeel/evenkeel/core"
+)
+
+// Load is a member's least-requests score: the attempts that it would have pending
+// with one more, per unit of weight. Lower is better.
+func Load(m *core.Member, _ core.Instant) float64 {
+	return float64(m.Pending()+1) / m.Weight()
+}
+
+// Score says how little a member recommends itself; lower is better. It is called
+// for members that are not drained only.
+type Score func(m *core.Member, now core.Instant) float64
+
+// Below draws a number from 0 to n-1, each equally likely to within n/2^64 (Lemire,
+// "Fast random integer generation in an interval", 2019, without the rejection
+// step, which at these n would happen less than once in 2^50 draws).
+func Below(src rand.Source, n int) int {
+	hi, _ := bits.Mul64(src.Uint64(), uint64(n))
+	return int(hi)
+}
+
+// rank orders the verdicts of members that may take work; less is better.
+func rank(a *core.Ask, v core.Verdict) int {
+	if (v == core.Probing) == a.Again() {
+		return 1 // a probe on a retry, or an ordinary member when none is on probation
+	}
+	return 0
+}
+
+// best keeps the best candidate seen so far.
+type best struct {
+	slot  int
+	rank  int
+	score float64
+}
+
+// offer considers the member in a slot and reports whether it may take work.
+func (b *best) offer(v *core.View, a *core.Ask, now core.Instant, slot int, score Score) {
+	m := v.Members[slot]
+	verdict := a.Verdict(m, now)
+	if !verdict.Open() {
+		if a.Why != nil {
+			a.Why.Consider(m, verdict, 0)
+		}
+		return
+	}
+	r, s := rank(a, verdict), score(m, now)
+	if a.Why != nil {
+		a.Why.Consider(m, verdict, s)
+	}
+	if b.slot < 0 || r < b.rank || r == b.rank && s < b.score {
+		b.slot, b.rank, b.score = slot, r, s
+	}
+}

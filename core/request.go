@@ -1,0 +1,295 @@
+package core
+
+import "time"
+
+// Policy is what requests to a pool may do and how long they may take. The zero
+// value: one attempt, no bounds in time.
+type Policy struct {
+	// Attempts is the most attempts per request, 1 to MaxAttempts; 0 counts as 1.
+	Attempts int
+	// AnswerWithin bounds each attempt from its lease to the first byte of the
+	// answer; 0 for no bound.
+	AnswerWithin time.Duration
+	// Total bounds the request from its start to the end of its answer, retries
+	// and waiting included; 0 for no bound.
+	Total time.Duration
+	// Budget bounds the retries of all requests together; nil for no bound.
+	Budget *Budget
+}
+
+// Verb is what a driver is to do next for a request.
+type Verb uint8
+
+const (
+	// Try: start the attempt that Action.Attempt names, whose answer must begin
+	// by Action.Until. Then tell Answered or Failed.
+	Try Verb = iota
+	// Wait: stand in the queue until the ticket is woken (then tell Woken), or
+	// until Action.Until (then tell Expired).
+	Wait
+	// Deliver: the answer of Action.Attempt goes to the client, to be complete by
+	// Action.Until. Then tell Finished.
+	Deliver
+	// GiveUp: the request ends without an answer of an endpoint, for
+	// Action.Failure. Nothing is left to tell.
+	GiveUp
+)
+
+// Failure is why a request was given up.
+type Failure uint8
+
+const (
+	NoEndpoint   Failure = iota // no member may take it
+	QueueFull                   // the pool is at its limit, and so is its queue
+	QueueTimeout                // it stood in the queue for too long
+	TimedOut                    // the endpoint, or the whole request, took too long
+	Unreachable                 // no connection to the endpoint
+	Broken                      // the connection broke before the answer
+
+	// Failures is how many failures there are.
+	Failures = int(Broken) + 1
+)
+
+var failureNames = [Failures]string{
+	"no-endpoint", "queue-full", "queue-timeout", "timeout", "connect-failure", "reset",
+}
+
+// String returns the failure's name in metrics and in the client's error body.
+func (f Failure) String() string { return failureNames[f] }
+
+// Status is the HTTP status that tells the client: 502 for an endpoint that could not
+// be reached or broke off, 504 for one that took too long, 503 when there was none.
+func (f Failure) Status() int {
+	switch f {
+	case TimedOut:
+		return 504
+	case Unreachable, Broken:
+		return 502
+	}
+	return 503
+}
+
+// Retry is what became of the wish to try once more.
+type Retry uint8
+
+const (
+	RetryNone       Retry = iota // there was no such wish
+	RetrySent                    // another attempt was leased
+	RetryNoBudget                // the budget is spent
+	RetryNoEndpoint              // no other member may take it
+
+	// Retries is how many there are.
+	Retries = int(RetryNoEndpoint) + 1
+)
+
+var retryNames = [Retries]string{"none", "sent", "no-budget", "no-endpoint"}
+
+// String returns the name in metrics.
+func (r Retry) String() string { return retryNames[r] }
+
+// Action is what a driver is to do next.
+type Action struct {
+	Do      Verb
+	Attempt int
+	Until   Instant // Never for no bound
+	Failure Failure
+	Retry   Retry
+	// Wake is another request's ticket that is admitted now and to be woken; nil
+	// for none.
+	Wake *Ticket
+}
+
+// Request is the state machine of one client request: what to do next, and every
+// lease that it takes on the way, each settled exactly once. A driver starts it and
+// then tells it what happened; each answer says what to do. Abandon ends it at any
+// point. It must not be copied while it runs, and is for one goroutine at a time;
+// Reset makes it fit for the next request.
+type Request struct {
+	Ask    Ask
+	Ticket Ticket
+
+	router     *Router
+	replayable bool
+	deadline   Instant
+	attempts   int
+	leases     [MaxAttempts]Lease
+	admission  *Admission // not nil while it has to be left
+	queued     bool
+}
+
+// Start begins the request at the router's pool. replayable says that it may be
+// sent twice: a safe method whose body, if any, can be sent again. The Ask is to be
+// filled in before, its Tried left empty.
+func (q *Request) Start(now Instant, r *Router, replayable bool) Action {
+	policy := r.Policy()
+	q.router, q.replayable, q.attempts = r, replayable, 0
+	q.deadline = Never
+	if policy.Total > 0 {
+		q.deadline = now.Add(policy.Total)
+	}
+	if policy.Budget != nil {
+		policy.Budget.Request(now)
+	}
+	if a := r.Admission(); a != nil {
+		switch a.Enter(&q.Ticket) {
+		case Refused:
+			return Action{Do: GiveUp, Failure: QueueFull}
+		case Queued:
+			q.admission, q.queued = a, true
+			return Action{Do: Wait, Until: Earlier(now.Add(a.MaxWait), q.deadline)}
+		}
+		q.admission = a
+	}
+	return q.first(now)
+}
+
+// Woken tells that the request's ticket was woken.
+func (q *Request) Woken(now Instant) Action {
+	q.queued = false
+	return q.first(now)
+}
+
+// Expired tells that the time to wait is over.
+func (q *Request) Expired(now Instant) Action {
+	if !q.admission.Cancel(&q.Ticket) {
+		return q.Woken(now) // admitted at the last moment
+	}
+	q.admission, q.queued = nil, false
+	return Action{Do: GiveUp, Failure: QueueTimeout}
+}
+
+// Answered tells of the first byte of an attempt's answer. retryable says that the
+// answer's status is one that another endpoint may better (see RetryableStatus).
+// When the action is Try, the old attempt is settled and its answer to be thrown
+// away.
+func (q *Request) Answered(now Instant, attempt int, s Sample, retryable bool) Action {
+	lease := &q.leases[attempt]
+	lease.Answered(now, s)
+	deliver := Action{Do: Deliver, Attempt: attempt, Until: q.deadline}
+	if !retryable {
+		return deliver
+	}
+	again, ok := q.again(now)
+	if !ok {
+		deliver.Retry = again.Retry
+		return deliver
+	}
+	lease.Settle(now, s)
+	return again
+}
+
+// Failed tells that an attempt ended without an answer, and settles it. Its
+// outcome is one of Timeout, ConnectFailure and Reset.
+func (q *Request) Failed(now Instant, attempt int, s Sample) Action {
+	q.leases[attempt].Settle(now, s)
+	failure := TimedOut
+	switch s.Outcome {
+	case ConnectFailure:
+		failure = Unreachable
+	case Reset:
+		failure = Broken
+	}
+	if failure == TimedOut {
+		return q.giveUp(failure, RetryNone)
+	}
+	again, ok := q.again(now)
+	if !ok {
+		return q.giveUp(failure, again.Retry)
+	}
+	return again
+}
+
+// Finished tells that the delivered answer is complete, or broke off; it returns
+// the ticket to be woken, or nil. A second call does nothing.
+func (q *Request) Finished(now Instant, attempt int, s Sample) *Ticket {
+	q.leases[attempt].Settle(now, s)
+	return q.leave()
+}
+
+// Abandon tells that the client has left, or that the driver cannot go on: whatever
+// is leased is settled as abandoned, and the queue is left. It returns the ticket
+// to be woken, or nil. It does nothing to a request that has ended.
+func (q *Request) Abandon(now Instant) *Ticket {
+	for i := range q.attempts {
+		q.leases[i].Settle(now, Sample{Outcome: Abandoned})
+	}
+	if q.queued && q.admission.Cancel(&q.Ticket) {
+		q.admission = nil
+	}
+	q.queued = false
+	return q.leave()
+}
+
+// Attempts is how many attempts were leased so far.
+func (q *Request) Attempts() int { return q.attempts }
+
+// Lease is the lease of an attempt.
+func (q *Request) Lease(attempt int) *Lease { return &q.leases[attempt] }
+
+// Reset makes an ended request fit to be started again.
+func (q *Request) Reset() {
+	q.Ask, q.Ticket, q.router, q.attempts = Ask{}, Ticket{}, nil, 0
+}
+
+func (q *Request) first(now Instant) Action {
+	if now >= q.deadline {
+		return q.giveUp(TimedOut, RetryNone)
+	}
+	if !q.lease(now) {
+		return q.giveUp(NoEndpoint, RetryNone)
+	}
+	return q.try(now, RetryNone)
+}
+
+// again leases one more attempt, if the request may have one.
+func (q *Request) again(now Instant) (Action, bool) {
+	policy := q.router.Policy()
+	if !q.replayable || q.attempts >= min(policy.Attempts, MaxAttempts) || now >= q.deadline {
+		return Action{}, false
+	}
+	if policy.Budget != nil && !policy.Budget.Allows(now) {
+		return Action{Retry: RetryNoBudget}, false
+	}
+	if !q.lease(now) {
+		return Action{Retry: RetryNoEndpoint}, false
+	}
+	if policy.Budget != nil {
+		policy.Budget.Spend(now) // only now: a retry that cannot be sent costs nothing
+	}
+	return q.try(now, RetrySent), true
+}
+
+func (q *Request) lease(now Instant) bool {
+	l := &q.leases[q.attempts]
+	if !q.router.Begin(now, &q.Ask, l) {
+		return false
+	}
+	q.Ask.Tried[q.attempts] = l.Member()
+	q.attempts++
+	return true
+}
+
+func (q *Request) try(now Instant, r Retry) Action {
+	until := q.deadline
+	if within := q.router.Policy().AnswerWithin; within > 0 {
+		until = Earlier(until, now.Add(within))
+	}
+	return Action{Do: Try, Attempt: q.attempts - 1, Until: until, Retry: r}
+}
+
+func (q *Request) giveUp(f Failure, r Retry) Action {
+	return Action{Do: GiveUp, Failure: f, Retry: r, Wake: q.leave()}
+}
+
+func (q *Request) leave() *Ticket {
+	if q.admission == nil {
+		return nil
+	}
+	a := q.admission
+	q.admission = nil
+	return a.Leave()
+}
+
+// RetryableStatus reports whether an answer with this status may be bettered by
+// another endpoint: 502, 503 and 504.
+func RetryableStatus(status int) bool { return status >= 502 && status <= 504 }
