@@ -1,0 +1,350 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evenkeel/evenkeel/core/config/strict"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var comparePrefix = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+
+const minimal = "version: 1\npools: [{name: web, endpoints: [http://127.0.0.1:9001]}]\n"
+
+func TestFull(t *testing.T) {
+	got, err := Load("testdata/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaultsHealth, defaultConcurrency := new(Health), new(Concurrency)
+	defaultsHealth.Defaults()
+	defaultConcurrency.Defaults()
+	api := DefaultPolicies()
+	api.Strategy = Strategy{Name: "round-robin"}
+	api.Health, api.Concurrency = defaultsHealth, defaultConcurrency
+	want := &File{
+		Version: 1,
+		Listeners: []Listener{
+			{"0.0.0.0:8443", 5 * time.Second, 2 * time.Minute, 32768},
+			{"[::1]:8080", 10 * time.Second, 90 * time.Second, 65536},
+		},
+		Admin: Admin{Address: "127.0.0.1:9902", Pprof: true},
+		Drain: Drain{time.Minute},
+		Log:   Log{"debug", true},
+		Pools: []Pool{{
+			Name:      "web",
+			Endpoints: []Endpoint{{"http://127.0.0.1:9001", 3}, {"https://Backend.example", 0}},
+			Policies: Policies{
+				Strategy:       Strategy{"p2c-ewma", 5 * time.Second, 3},
+				PanicThreshold: 0.25,
+				Breaker:        Breaker{false, 3, 0.8, 20 * time.Second, 50, time.Second, 30 * time.Second, 2, 3 * time.Second},
+				Timeouts:       Timeouts{time.Second, 0, 90 * time.Second},
+				Retries:        Retries{3, 0.1, 2.5},
+				Health:         &Health{"/ready?deep=1", 10 * time.Second, 3 * time.Second, 1, 5},
+				Concurrency:    &Concurrency{"fixed", 64, 16, 250 * time.Millisecond},
+			},
+		}, {
+			Name:      "api",
+			Endpoints: []Endpoint{{"http://127.0.0.1:9003", 1}},
+			Policies:  api,
+		}},
+		Routes: []Route{
+			{"front", "/app", []string{"example.com", "www.example.com"}, []string{"GET", "POST"}, "web", &RateLimit{1000.5, 100, "client"}},
+			{Name: "api", PathPrefix: "/", Pool: "api"},
+			{Name: "api-2", PathPrefix: "/v2", Pool: "api", RateLimit: &RateLimit{0.5, 1, ""}},
+		},
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("::1/128")},
+	}
+	if diff := cmp.Diff(want, got, comparePrefix); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Three kinds of mistake, each at its place, all at once.
+func TestWrong(t *testing.T) {
+	_, err := Load("testdata/wrong.yaml")
+	want := strings.TrimSpace(`
+testdata/wrong.yaml:3:14: listeners[0].address: expected host:port, such as 127.0.0.1:8080, found "127.0.0.1"
+testdata/wrong.yaml:6:15: pools[0].strategy.name: unknown strategy "p2c-ewna": did you mean "p2c-ewma"?
+testdata/wrong.yaml:9:9: pools[0].endpoints[0]: unknown field "wieght": did you mean "weight"?
+testdata/wrong.yaml:11:17: pools[0].endpoints[1].weight: expected a number from 0 to 1000, found 2000
+testdata/wrong.yaml:12:25: pools[0].breaker.open_for: expected a duration, found the bare number 5: add a unit, such as 5s
+`)
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	var errs strict.Errors
+	if !errors.As(err, &errs) || len(errs) != 5 {
+		t.Errorf("got %T, want the five problems as strict.Errors", err)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	got, err := Parse("f", []byte(minimal))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Pools = []Pool{{Name: "web", Endpoints: []Endpoint{{"http://127.0.0.1:9001", 1}}, Policies: DefaultPolicies()}}
+	want.Routes = []Route{{Name: "web", PathPrefix: "/", Pool: "web"}}
+	if diff := cmp.Diff(&want, got, comparePrefix); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if s := (Strategy{"p2c-ewma", 10 * time.Second, 2}); got.Pools[0].Strategy != s {
+		t.Errorf("strategy: got %+v, want %+v", got.Pools[0].Strategy, s)
+	}
+	if got.Pools[0].Health != nil || got.Pools[0].Concurrency != nil || got.Routes[0].RateLimit != nil {
+		t.Error("what is optional and absent must be nil")
+	}
+}
+
+// Defaults that depend on other settings.
+func TestDerivedDefaults(t *testing.T) {
+	pool := func(t *testing.T, policies string) Pool {
+		t.Helper()
+		f, err := Parse("f", []byte("version: 1\npools: [{name: a, endpoints: [http://h], "+policies+"}]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.Pools[0]
+	}
+	if got, want := pool(t, "timeouts: {total: 1s}").Timeouts, (Timeouts{time.Second, time.Second, time.Second}); got != want {
+		t.Errorf("a short total: got %v, want %v", got, want)
+	}
+	if got := pool(t, "breaker: {open_for: 2m}").Breaker.MaxOpenFor; got != 2*time.Minute {
+		t.Errorf("a long open_for: got at most %v, want 2m", got)
+	}
+	if got, want := pool(t, "strategy: random").Strategy, (Strategy{Name: "random"}); got != want {
+		t.Errorf("random: got %+v, want %+v", got, want)
+	}
+	if got, want := pool(t, "strategy: p2c-least-requests").Strategy, (Strategy{Name: "p2c-least-requests", Choices: 2}); got != want {
+		t.Errorf("p2c-least-requests: got %+v, want %+v", got, want)
+	}
+	for rate, burst := range map[string]int{"0.2": 1, "1": 1, "2.1": 3, "1000": 1000} {
+		f, err := Parse("f", []byte(minimal+"routes: [{pool: web, rate_limit: {rate: "+rate+"}}]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Routes[0].RateLimit.Burst; got != burst {
+			t.Errorf("rate %s: got a burst of %d, want %d", rate, got, burst)
+		}
+	}
+}
+
+func TestRouteNames(t *testing.T) {
+	f, err := Parse("f", []byte(minimal+`
+routes:
+  - {pool: web, path_prefix: /a}
+  - {pool: web, path_prefix: /b, name: web-2}
+  - {pool: web, path_prefix: /c}
+  - {pool: web, path_prefix: /d, name: web}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, r := range f.Routes {
+		names = append(names, r.Name)
+	}
+	if want := []string{"web-3", "web-2", "web-4", "web"}; !slices.Equal(names, want) {
+		t.Errorf("got %v, want %v", names, want)
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	full, err := os.ReadFile("testdata/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"full": string(full), "minimal": minimal,
+		"short total": "version: 1\npools: [{name: a, endpoints: [http://h], strategy: random, timeouts: {total: 1s}}]",
+	} {
+		want, err := Parse(name, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkRoundTrip(t, want)
+	}
+}
+
+func checkRoundTrip(t *testing.T, want *File) {
+	t.Helper()
+	text, err := want.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Parse("printed", text)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if diff := cmp.Diff(want, got, comparePrefix); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestGolden(t *testing.T) {
+	full, err := Load("testdata/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := Parse("f", []byte(minimal))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, print := range map[string]func() ([]byte, error){
+		"full.golden.yaml": full.YAML, "minimal.golden.yaml": small.YAML, "schema.golden.json": Schema,
+	} {
+		got, err := print()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(path, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("%s (-want +got); if that is meant, run with -update\n%s", path, diff)
+		}
+	}
+}
+
+func TestSchemaIsJSON(t *testing.T) {
+	data, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v map[string]any
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	if v["additionalProperties"] != false {
+		t.Error("unknown fields must be refused by the schema too")
+	}
+}
+
+// The enum tags repeat lists that code uses.
+func TestEnumTags(t *testing.T) {
+	for _, test := range []struct {
+		of    any
+		field string
+		want  []string
+	}{
+		{Strategy{}, "Name", Strategies},
+		{Concurrency{}, "Name", Limiters},
+		{Log{}, "Level", levels},
+	} {
+		f, _ := reflect.TypeOf(test.of).FieldByName(test.field)
+		if got := strings.Split(f.Tag.Get("enum"), ","); !slices.Equal(got, test.want) {
+			t.Errorf("%T.%s: the tag says %v, the code %v", test.of, test.field, got, test.want)
+		}
+	}
+	if !slices.Contains(Strategies, DefaultStrategy) {
+		t.Errorf("the default strategy %q is none of %v", DefaultStrategy, Strategies)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	_, err := Load("testdata/nowhere.yaml")
+	if err == nil || err.Error() != "testdata/nowhere.yaml: no such file or directory" {
+		t.Errorf("a missing file: got %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "in")
+	if err := os.WriteFile(path, []byte("version: 2\n"+minimal[len("version: 1\n"):]), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer func(old *os.File) { os.Stdin = old }(os.Stdin)
+	os.Stdin = in
+	if _, err = Load("-"); err == nil || !strings.HasPrefix(err.Error(), "stdin:1:10: version: expected 1") {
+		t.Errorf("standard input: got %v", err)
+	}
+}
+
+func TestKey(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://127.0.0.1:9001":  "127.0.0.1:9001",
+		"http://Example.com":     "example.com:80",
+		"https://example.com/":   "example.com:443",
+		"http://[::1]:8080":      "[::1]:8080",
+		"http://[2001:DB8::1]":   "[2001:db8::1]:80",
+		"nothing of the kind://": "nothing of the kind://",
+	} {
+		if got := (Endpoint{URL: url}).Key(); got != want {
+			t.Errorf("%s: got %q, want %q", url, got, want)
+		}
+	}
+}
+
+func TestFromEndpoints(t *testing.T) {
+	f, err := FromEndpoints(":8088", []string{"http://127.0.0.1:9001", " http://127.0.0.1:9002"}, "random", "off")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Listeners[0].Address != ":8088" || f.Admin.Enabled || f.Pools[0].Strategy != (Strategy{Name: "random"}) ||
+		len(f.Pools[0].Endpoints) != 2 || f.Routes[0].Pool != f.Pools[0].Name {
+		t.Errorf("got %+v", f)
+	}
+	checkRoundTrip(t, f)
+	if f, err = FromEndpoints("", []string{"http://h"}, "", ""); err != nil {
+		t.Fatal(err)
+	} else if f.Listeners[0].Address != "127.0.0.1:8080" || f.Admin.Address != "127.0.0.1:9901" || f.Pools[0].Strategy.Name != DefaultStrategy {
+		t.Errorf("the defaults: got %+v", f)
+	}
+	checkRoundTrip(t, f)
+
+	_, err = FromEndpoints("x", []string{"foo"}, "p2c-emwa", "y")
+	want := `--listen: expected host:port, such as 127.0.0.1:8080, found "x"
+--admin: expected host:port, such as 127.0.0.1:8080, found "y"
+--endpoints: "foo": expected http:// or https:// in front, as in http://127.0.0.1:9001
+--strategy: unknown strategy "p2c-emwa": did you mean "p2c-ewma"?`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if _, err = FromEndpoints("", nil, "", ""); err == nil || err.Error() != "--endpoints: expected at least one endpoint" {
+		t.Errorf("no endpoints: got %v", err)
+	}
+}
+
+// Whatever is accepted can be printed and read again; nothing panics.
+func FuzzParse(f *testing.F) {
+	for _, name := range []string{"testdata/full.yaml", "testdata/wrong.yaml"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(minimal))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := Parse("fuzz", data)
+		if err == nil {
+			checkRoundTrip(t, file)
+		} else if err.Error() == "" {
+			t.Error("an error without a message")
+		}
+	})
+}

@@ -1,0 +1,126 @@
+package config
+
+import "time"
+
+// Breaker takes an endpoint that fails out of service (open) for a while, then
+// lets single requests probe it (half-open) before it serves again (closed).
+type Breaker struct {
+	// Enabled turns the breaker on. Default true.
+	Enabled bool `yaml:"enabled" doc:"whether the breaker is on"`
+
+	// ConsecutiveFailures in a row open the breaker; at least 1. Default 5, as
+	// in Envoy and Finagle: at an error rate of one in ten five in a row are one
+	// in a hundred thousand, and a dead endpoint is found after five requests.
+	ConsecutiveFailures int `yaml:"consecutive_failures" doc:"failures in a row that open the breaker, at least 1"`
+
+	// FailureRatio is the share of failures within Window, above 0 to 1, that
+	// opens the breaker. Default 0.5, as in Hystrix and resilience4j: less is
+	// what retries are for.
+	FailureRatio float64 `yaml:"failure_ratio" doc:"share of failures within the window that opens the breaker, above 0 to 1"`
+
+	// Window is the time over which FailureRatio is taken, 1s to 1h, in whole
+	// seconds (more is rounded up). Default 10s, as in Hystrix and Linkerd.
+	Window time.Duration `yaml:"window" doc:"time over which the share of failures is taken"`
+
+	// MinRequests within Window are needed before FailureRatio counts; at least
+	// 1. Default 20, as in Hystrix: of fewer, half may fail by chance.
+	MinRequests int `yaml:"min_requests" doc:"requests within the window before the share of failures counts, at least 1"`
+
+	// OpenFor is how long the breaker stays open the first time; it doubles with
+	// every probe that fails, up to MaxOpenFor. Default 5s, as in Hystrix and
+	// Finagle.
+	OpenFor time.Duration `yaml:"open_for" doc:"how long the breaker stays open the first time"`
+
+	// MaxOpenFor bounds how long the breaker stays open; at least OpenFor,
+	// at most 24h. Default 60s, or OpenFor if that is more: a fifth of what Envoy and Finagle
+	// allow, so that an endpoint that has recovered is found within a minute.
+	MaxOpenFor time.Duration `yaml:"max_open_for" doc:"how long the breaker stays open at most"`
+
+	// HalfOpenRequests is the number of requests let through to probe, 1 to
+	// 63; all must succeed to close the breaker. Default 1, as in Finagle,
+	// Linkerd and Hystrix: every probe is somebody's request.
+	HalfOpenRequests int `yaml:"half_open_requests" doc:"requests let through to probe a half-open endpoint, 1 to 63"`
+
+	// ProbeTimeout is how long a probe may go unanswered before it counts as
+	// failed; 1ms to 24h. Default 10s, the default wait for a response head. A
+	// breaker without it is stuck half-open by one hung probe.
+	ProbeTimeout time.Duration `yaml:"probe_timeout" doc:"how long a probe may go unanswered before it counts as failed"`
+}
+
+// Defaults sets every field.
+func (b *Breaker) Defaults() {
+	*b = Breaker{
+		Enabled:             true,
+		ConsecutiveFailures: 5,
+		FailureRatio:        0.5,
+		Window:              10 * time.Second,
+		MinRequests:         20,
+		OpenFor:             5 * time.Second,
+		MaxOpenFor:          60 * time.Second,
+		HalfOpenRequests:    1,
+		ProbeTimeout:        10 * time.Second,
+	}
+}
+
+// Derive raises the default of MaxOpenFor to a longer OpenFor.
+func (b *Breaker) Derive(has func(string) bool) {
+	if !has("max_open_for") {
+		b.MaxOpenFor = max(b.MaxOpenFor, b.OpenFor)
+	}
+}
+
+// Health is the active check of every endpoint: a GET that must be answered with
+// a status from 200 to 399.
+type Health struct {
+	// Path that is asked for; it starts with a slash. Default /healthz, the
+	// habit of Kubernetes.
+	Path string `yaml:"path" doc:"path that is asked for"`
+
+	// Interval between two checks of an endpoint; more than 0. Default 2s, as in
+	// HAProxy: with Fall at 3 a dead endpoint is found within 6 s.
+	Interval time.Duration `yaml:"interval" doc:"time between two checks of an endpoint"`
+
+	// Timeout is how long a check may take; more than 0. Default 1s.
+	Timeout time.Duration `yaml:"timeout" doc:"how long a check may take"`
+
+	// Rise is the number of successes in a row after which an endpoint is used
+	// again, 1 to 100. Default 2, as in HAProxy: one may be chance.
+	Rise int `yaml:"rise" doc:"successes in a row after which an endpoint is used again, 1 to 100"`
+
+	// Fall is the number of failures in a row after which an endpoint is taken
+	// out, 1 to 100. Default 3, as in HAProxy.
+	Fall int `yaml:"fall" doc:"failures in a row after which an endpoint is taken out, 1 to 100"`
+}
+
+// Defaults sets every field.
+func (h *Health) Defaults() {
+	*h = Health{Path: "/healthz", Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 3}
+}
+
+// Limiters are the names that [Concurrency] knows.
+var Limiters = []string{"fixed"}
+
+// Concurrency bounds the requests of a pool that are in progress at once, and
+// how many more may wait for their turn.
+type Concurrency struct {
+	// Name of the limiter, one of [Limiters]. Default fixed.
+	Name string `yaml:"name,scalar" enum:"fixed" doc:"name of the limiter"`
+
+	// Limit is the number of requests in progress, 1 to 1000000. Default 100: at
+	// 10 ms each that is ten thousand a second (Little's law).
+	Limit int `yaml:"limit" doc:"requests in progress at once, 1 to 1000000"`
+
+	// Queue is the number of requests that may wait beyond the limit, 0 to
+	// 1000000. Default 0: what does not fit is rejected at once, which a client
+	// can act on.
+	Queue int `yaml:"queue" doc:"requests that may wait beyond the limit, 0 to 1000000"`
+
+	// MaxWait is how long a request may wait in the queue; more than 0. Default
+	// 1s.
+	MaxWait time.Duration `yaml:"max_wait" doc:"how long a request may wait in the queue"`
+}
+
+// Defaults sets every field.
+func (c *Concurrency) Defaults() {
+	*c = Concurrency{Name: "fixed", Limit: 100, Queue: 0, MaxWait: time.Second}
+}

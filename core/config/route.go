@@ -1,0 +1,81 @@
+package config
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Route says which requests go to a pool. Conditions that are empty always hold.
+type Route struct {
+	// Name labels the route in metrics, by the same rules as a pool's name.
+	// Default: the pool's name, with -2, -3 and so on where that is taken.
+	Name string `yaml:"name" doc:"label in metrics; default: the name of the pool"`
+
+	// PathPrefix that the path of the request starts with; it starts with a
+	// slash. Default /.
+	PathPrefix string `yaml:"path_prefix" doc:"prefix of the path, starting with /"`
+
+	// Hosts that the route serves: exact names or addresses without a port, in
+	// any case (kept in lower case). Default: all.
+	Hosts []string `yaml:"hosts" doc:"host names that the route serves, without a port; empty: all"`
+
+	// Methods that the route serves, in upper case. Default: all.
+	Methods []string `yaml:"methods" doc:"methods that the route serves, in upper case; empty: all"`
+
+	// Pool that the requests go to. Required.
+	Pool string `yaml:"pool,required" doc:"name of the pool that requests go to"`
+
+	// RateLimit bounds the requests a second; nil (the default) means no bound.
+	RateLimit *RateLimit `yaml:"rate_limit" doc:"bound on the requests a second; absent: none"`
+}
+
+// Defaults sets the path prefix to /.
+func (r *Route) Defaults() { *r = Route{PathPrefix: "/"} }
+
+// RateLimit bounds the requests a second of a route, as a token bucket.
+type RateLimit struct {
+	// Rate is the number of requests a second, above 0 to 1e9. Required.
+	Rate float64 `yaml:"rate,required" doc:"requests a second, above 0"`
+
+	// Burst is the number of requests that may come at once, 1 to 1e9. Default:
+	// one second's worth, at least 1.
+	Burst int `yaml:"burst" doc:"requests that may come at once; default: one second's worth, at least 1"`
+
+	// Key says who shares a bucket: "" (the default), the whole route; "client",
+	// each client address has its own.
+	Key string `yaml:"key" enum:",client" doc:"who shares a bucket: empty, the whole route; client, each client address"`
+}
+
+// Derive sets the default of Burst.
+func (l *RateLimit) Derive(has func(string) bool) {
+	if !has("burst") {
+		l.Burst = int(math.Ceil(min(max(l.Rate, 1), maxRate)))
+	}
+}
+
+// complete fills in what depends on more than one part of the file: the default
+// route, the names of the routes, and the case of their hosts.
+func (f *File) complete() {
+	if len(f.Routes) == 0 && len(f.Pools) == 1 {
+		f.Routes = []Route{{PathPrefix: "/", Pool: f.Pools[0].Name}}
+	}
+	taken := map[string]bool{}
+	for _, r := range f.Routes {
+		taken[r.Name] = true
+	}
+	for i := range f.Routes {
+		r := &f.Routes[i]
+		for j, host := range r.Hosts {
+			r.Hosts[j] = strings.ToLower(host)
+		}
+		if r.Name != "" || r.Pool == "" {
+			continue
+		}
+		r.Name = r.Pool
+		for n := 2; taken[r.Name]; n++ {
+			r.Name = r.Pool + "-" + strconv.Itoa(n)
+		}
+		taken[r.Name] = true
+	}
+}
