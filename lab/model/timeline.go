@@ -1,0 +1,88 @@
+package model
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/evenkeel/evenkeel/core"
+)
+
+// Phase is what holds for a server over a stretch of time.
+type Phase struct {
+	// Speed at which work gets done, relative to nominal: 0.2 is five times slower.
+	Speed float64
+	// Fail makes the server answer at once with Code after Latency, without doing
+	// any work, when Code is not 0.
+	Code    int
+	Latency time.Duration
+}
+
+// Effect is one fault's part in a timeline: from From to before To.
+type Effect struct {
+	From, To core.Instant
+	// Speed is multiplied with that of the other effects; 0 counts as 1.
+	Speed   float64
+	Code    int // of several, the effect that began last holds
+	Latency time.Duration
+}
+
+// Timeline is everything that will happen to one server, known before the run.
+type Timeline struct {
+	starts []core.Instant // ascending; the first is the beginning of time
+	phases []Phase
+}
+
+// NewTimeline lays effects over one another.
+func NewTimeline(effects []Effect) Timeline {
+	cuts := []core.Instant{math.MinInt64}
+	for _, e := range effects {
+		cuts = append(cuts, e.From, e.To)
+	}
+	slices.Sort(cuts)
+	cuts = slices.Compact(cuts)
+	t := Timeline{starts: cuts}
+	for _, cut := range cuts {
+		p := Phase{Speed: 1}
+		began := core.Instant(math.MinInt64)
+		for _, e := range effects {
+			if cut < e.From || cut >= e.To {
+				continue
+			}
+			if e.Speed > 0 {
+				p.Speed *= e.Speed
+			}
+			if e.Code != 0 && e.From >= began {
+				p.Code, p.Latency, began = e.Code, e.Latency, e.From
+			}
+		}
+		t.phases = append(t.phases, p)
+	}
+	return t
+}
+
+// at is the index of the phase that holds at now.
+func (t Timeline) at(now core.Instant) int {
+	i, found := slices.BinarySearch(t.starts, now)
+	if !found {
+		i--
+	}
+	return i
+}
+
+// At is what holds at now.
+func (t Timeline) At(now core.Instant) Phase { return t.phases[t.at(now)] }
+
+// Done is when work of the given demand (at nominal speed) that starts at start is
+// done, through all changes of speed on the way.
+func (t Timeline) Done(start core.Instant, demand time.Duration) core.Instant {
+	left := float64(demand)
+	for i := t.at(start); ; i++ {
+		took := left / t.phases[i].Speed
+		if i == len(t.phases)-1 || start.Add(time.Duration(took)) <= t.starts[i+1] {
+			return start.Add(time.Duration(took))
+		}
+		left -= float64(t.starts[i+1].Sub(start)) * t.phases[i].Speed
+		start = t.starts[i+1]
+	}
+}

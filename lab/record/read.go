@@ -1,0 +1,310 @@
+package record
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/evenkeel/evenkeel/core"
+)
+
+// Error says where a record is broken and what should have been there.
+type Error struct {
+	File     string // empty when the record did not come from a file
+	Line     int    // of the text inside, from 1; 0 when it is not even compressed text
+	Expected string
+	Err      error // what went wrong underneath, if anything did
+}
+
+func (e *Error) Error() string {
+	file := e.File
+	if file == "" {
+		file = "record"
+	}
+	text := fmt.Sprintf("%s:%d: expected %s", file, e.Line, e.Expected)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns what went wrong underneath.
+func (e *Error) Unwrap() error { return e.Err }
+
+// maxLine bounds a line: a header with the names of 100,000 endpoints fits, a
+// bomb does not.
+const maxLine = 16 << 20
+
+// Read reads what Write wrote. Anything else is an *Error.
+func Read(r io.Reader) (*Trial, error) {
+	rd, err := open(r)
+	if err != nil {
+		return nil, err
+	}
+	t := &Trial{Header: rd.header}
+	last := int64(-1)
+	for {
+		line, err := rd.next("a row")
+		if err != nil {
+			return nil, err
+		}
+		if line == nil {
+			return t, nil
+		}
+		var q Request
+		if err := q.parse(line); err != nil {
+			return nil, rd.fail(columns, err)
+		}
+		if expected := q.wrong(last, len(rd.header.Endpoints)); expected != "" {
+			return nil, rd.fail(expected, fmt.Errorf("got %q", line))
+		}
+		last = q.Seq
+		t.Requests = append(t.Requests, q)
+	}
+}
+
+// reader reads the lines of a record, and knows which one it is at.
+type reader struct {
+	lines  *bufio.Reader
+	line   int
+	header Header
+}
+
+// open reads as far as the rows.
+func open(r io.Reader) (*reader, error) {
+	rd := &reader{}
+	zr, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, rd.fail("a gzip'ed record", err)
+	}
+	rd.lines = bufio.NewReaderSize(zr, 64<<10)
+
+	line, err := rd.next("\"# \" and the header")
+	if err != nil {
+		return nil, err
+	}
+	head, ok := bytes.CutPrefix(line, []byte("# "))
+	if !ok {
+		return nil, rd.fail("\"# \" and the header", nil)
+	}
+	// The version is looked at first: a record of another version has other fields.
+	var v struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(head, &v); err != nil {
+		return nil, rd.fail("the header as JSON", err)
+	}
+	if v.Version != Version {
+		return nil, rd.fail(fmt.Sprintf("version %d", Version), fmt.Errorf("got %d", v.Version))
+	}
+	dec := json.NewDecoder(bytes.NewReader(head))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&rd.header); err != nil {
+		return nil, rd.fail("the header as JSON", err)
+	}
+
+	line, err = rd.next(columns)
+	if err != nil {
+		return nil, err
+	}
+	if string(line) != columns {
+		return nil, rd.fail(columns, nil)
+	}
+	return rd, nil
+}
+
+// next returns the next line, valid until the next call; nil at the end.
+func (rd *reader) next(expected string) ([]byte, error) {
+	rd.line++
+	line, err := rd.lines.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		line, err = rd.longer(line)
+	}
+	switch {
+	case err == nil:
+		return line[:len(line)-1], nil
+	case !errors.Is(err, io.EOF):
+		return nil, rd.fail(expected, err)
+	case len(line) > 0:
+		return nil, rd.fail(expected+" that ends in a newline", nil)
+	}
+	return nil, nil
+}
+
+// longer reads on a line that does not fit into the buffer.
+func (rd *reader) longer(part []byte) (line []byte, err error) {
+	line = bytes.Clone(part)
+	for len(line) < maxLine {
+		part, err = rd.lines.ReadSlice('\n')
+		line = append(line, part...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
+	}
+	return nil, fmt.Errorf("a line above %d bytes", maxLine)
+}
+
+func (rd *reader) fail(expected string, err error) *Error {
+	return &Error{Line: rd.line, Expected: expected, Err: err}
+}
+
+// parse reads a row, in the order of columns.
+func (r *Request) parse(line []byte) error {
+	var n [7]int64
+	for i := range n {
+		field := line
+		if at := bytes.IndexByte(line, ','); (at >= 0) != (i < len(n)-1) {
+			return fmt.Errorf("got %d fields in %q", i+1+bytes.Count(line, []byte(",")), line)
+		} else if at >= 0 {
+			field, line = line[:at], line[at+1:]
+		}
+		v, ok := parseInt(field)
+		if !ok {
+			return fmt.Errorf("got %q for a whole number", field)
+		}
+		n[i] = v
+	}
+	if n[4] != int64(int(n[4])) || n[5] != int64(int(n[5])) || n[6] != int64(int(n[6])) {
+		return errors.New("got a number out of range")
+	}
+	*r = Request{
+		Seq: n[0], Planned: core.Instant(n[1]), Sent: core.Instant(n[2]), Done: core.Instant(n[3]),
+		Endpoint: int(n[4]), Attempts: int(n[5]), Code: int(n[6]),
+	}
+	return nil
+}
+
+// parseInt is strconv.ParseInt in base 10 for the one spelling that Write uses:
+// no plus sign, no leading zeros.
+func parseInt(b []byte) (int64, bool) {
+	digits := b
+	if len(b) > 0 && b[0] == '-' {
+		digits = b[1:]
+	}
+	if len(digits) == 0 || digits[0] == '0' && len(b) > 1 {
+		return 0, false
+	}
+	if len(digits) > 18 { // may not fit: the slow way knows
+		v, err := strconv.ParseInt(string(b), 10, 64)
+		return v, err == nil && v != math.MinInt64
+	}
+	var v int64
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		v = 10*v + int64(c-'0')
+	}
+	if len(digits) < len(b) {
+		v = -v
+	}
+	return v, true
+}
+
+// ReadFile reads one record.
+func ReadFile(path string) (*Trial, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	defer f.Close()
+	t, err := Read(f)
+	return t, inFile(err, path)
+}
+
+// inFile adds the file to an error of this package.
+func inFile(err error, path string) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.File = path
+	}
+	return err
+}
+
+// Entry is a record of which only the header has been read.
+type Entry struct {
+	Path   string
+	Header Header
+}
+
+// List returns the records of the results folder dir without their requests,
+// sorted by scenario, driver, subject, block and seed. Subjects sort by name:
+// their order within a block is random by design, so it says nothing. A folder
+// without records is an empty list. Reading a trial at a time with ReadFile after
+// List keeps a large folder out of memory.
+func List(dir string) ([]Entry, error) {
+	folder := filepath.Join(dir, Folder)
+	files, err := os.ReadDir(folder)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	var list []Entry
+	for _, file := range files {
+		// Names that begin with a dot are files on their way.
+		if file.IsDir() || !strings.HasSuffix(file.Name(), Extension) || strings.HasPrefix(file.Name(), ".") {
+			continue
+		}
+		path := filepath.Join(folder, file.Name())
+		h, err := readHeader(path)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Entry{Path: path, Header: h})
+	}
+	slices.SortStableFunc(list, func(a, b Entry) int { return compare(&a.Header, &b.Header) })
+	return list, nil
+}
+
+func readHeader(path string) (Header, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Header{}, fmt.Errorf("record: %w", err)
+	}
+	defer f.Close()
+	rd, err := open(f)
+	if err != nil {
+		return Header{}, inFile(err, path)
+	}
+	return rd.header, nil
+}
+
+func compare(a, b *Header) int {
+	return cmp.Or(
+		cmp.Compare(a.Scenario, b.Scenario),
+		cmp.Compare(a.Driver, b.Driver),
+		cmp.Compare(a.Subject, b.Subject),
+		cmp.Compare(a.Block, b.Block),
+		cmp.Compare(a.Seed, b.Seed),
+	)
+}
+
+// ReadDir reads every record of the results folder dir, in the order of List. The
+// first broken one is the error.
+func ReadDir(dir string) ([]*Trial, error) {
+	list, err := List(dir)
+	if err != nil {
+		return nil, err
+	}
+	trials := make([]*Trial, 0, len(list))
+	for _, e := range list {
+		t, err := ReadFile(e.Path)
+		if err != nil {
+			return nil, err
+		}
+		trials = append(trials, t)
+	}
+	return trials, nil
+}

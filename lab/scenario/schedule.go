@@ -1,0 +1,122 @@
+package scenario
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"strconv"
+
+	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/lab/model"
+)
+
+// The streams of chance of a trial. Each draw is keyed by its stream and its place
+// there, so that no strategy changes what another stream draws.
+const (
+	streamArrivals uint64 = iota
+	streamDemand
+	streamPick
+	streamProxy
+	streamOrder
+	streamBlock
+)
+
+// Chance is where everything random in a trial comes from.
+type Chance struct{ key core.Key }
+
+// NewChance returns the chance of a trial.
+func NewChance(seed uint64) Chance { return Chance{core.NewKey(seed)} }
+
+// Demand is the key of a request's demand: the same wherever it is sent, and
+// however often.
+func (c Chance) Demand(request uint64) core.Key { return c.key.At(streamDemand).At(request) }
+
+// Pick is the source of a proxy's picks, the only stream that runs.
+func (c Chance) Pick(proxy int) *core.Key {
+	k := c.key.At(streamPick).At(uint64(proxy))
+	return &k
+}
+
+// Proxy is the key of the choice of a request's proxy.
+func (c Chance) Proxy(request uint64) core.Key { return c.key.At(streamProxy).At(request) }
+
+// Order is the key of a block's order of trials.
+func (c Chance) Order() core.Key { return c.key.At(streamOrder) }
+
+// BlockSeed is the seed of a block of the experiment with this seed: the seed itself
+// for the first, so that a single trial is repeated by its seed alone.
+func BlockSeed(seed uint64, block int) uint64 {
+	if block == 0 {
+		return seed
+	}
+	k := core.NewKey(seed).At(streamBlock).At(uint64(block))
+	return k.Uint64() >> 12 // 52 bits: exact as a JSON number everywhere
+}
+
+// Schedule yields the planned instants of a trial's requests, ascending, the first
+// draw at the first request.
+func (s *Scenario) Schedule(c Chance) iter.Seq[core.Instant] {
+	key := c.key.At(streamArrivals)
+	gap := 1e9 / s.Rate()
+	return func(yield func(core.Instant) bool) {
+		at := 0.0
+		for i := uint64(0); ; i++ {
+			if s.Arrivals.Law == "poisson" {
+				k := key.At(i)
+				at -= gap * math.Log(k.Float64())
+			} else {
+				at = gap * float64(i)
+			}
+			if at >= float64(s.Duration) || !yield(core.Instant(at)) {
+				return
+			}
+		}
+	}
+}
+
+// Law is the law of the servers' service times.
+func (s *Scenario) Law() model.Law {
+	law, err := model.NewLaw(s.Servers.Service.Law, s.Servers.Service.Mean, s.Servers.Service.CV)
+	if err != nil {
+		panic("scenario: validated, and yet: " + err.Error())
+	}
+	return law
+}
+
+// Server makes a server of the scenario, idle, with its timeline of faults.
+func (s *Scenario) Server(index int) *model.Server {
+	var effects []model.Effect
+	for _, f := range s.Faults {
+		for _, server := range f.Servers {
+			if server == index {
+				effects = append(effects, f.effect())
+			}
+		}
+	}
+	return model.New(s.Servers.Slots, s.Servers.Queue, model.NewTimeline(effects))
+}
+
+// ServerName is the name of a server in records and reports.
+func (s *Scenario) ServerName(index int) string {
+	width := len(strconv.Itoa(s.Servers.Count - 1))
+	return fmt.Sprintf("server-%0*d", width, index)
+}
+
+// String says what the fault does, for people.
+func (f Fault) String() string {
+	if f.Kind == Slow {
+		return fmt.Sprintf("%gx slower", f.Factor)
+	}
+	return fmt.Sprintf("answers %d after %v", f.Code, f.Latency)
+}
+
+func (f Fault) effect() model.Effect {
+	e := model.Effect{From: core.Instant(f.From), To: core.Never, Code: f.Code, Latency: f.Latency}
+	if f.To > 0 {
+		e.To = core.Instant(f.To)
+	}
+	if f.Factor > 0 {
+		e.Speed = 1 / f.Factor
+	}
+	return e
+}
