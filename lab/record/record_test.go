@@ -256,6 +256,19 @@ func TestWriteFileLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+func TestDecisionsOf(t *testing.T) {
+	var counts [core.Modes][core.Reasons]uint64
+	if got := record.DecisionsOf(counts); got == nil || len(got) != 0 {
+		t.Errorf("of none: %#v, want an empty list", got)
+	}
+	counts[core.Adaptive][core.ReasonNone] = 7
+	counts[core.Panic][core.FewReady] = 2
+	want := []record.Decisions{{Mode: "adaptive", Reason: "none", Count: 7}, {Mode: "panic", Reason: "few-ready", Count: 2}}
+	if diff := cmp.Diff(want, record.DecisionsOf(counts)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestSafe(t *testing.T) {
 	long := strings.Repeat("a", 300)
 	names := []string{"a", "A", "_41", "a.b", "a_2eb", "a,b", "a+b", "a/b", "é", "", "..", long, long + "a",

@@ -28,16 +28,15 @@ func (d *Document) Decode(into any) {
 type decoder struct {
 	*Document
 	budget int // values left; aliases can make a short text large
+	depth  int
 }
 
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	n = resolve(n)
-	if d.budget--; d.budget <= 0 {
-		if d.budget == 0 {
-			d.fail(n, path, tooLarge)
-		}
+	if !d.enter(n, path) {
 		return
 	}
+	defer d.leave()
 	if isNull(n) {
 		return
 	}
@@ -63,6 +62,25 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		panic(fmt.Sprintf("strict: %s: values of type %s are not supported", path, v.Type()))
 	}
 }
+
+// enter counts a value and reports the first that is too many or too deep, after
+// which nothing more is read.
+func (d *decoder) enter(n *yaml.Node, path string) bool {
+	switch d.budget--; {
+	case d.budget == 0:
+		d.fail(n, path, tooLarge)
+	case d.budget > 0 && d.depth == maxDepth:
+		d.fail(n, path, tooDeep)
+		d.budget = 0
+	}
+	if d.budget <= 0 {
+		return false
+	}
+	d.depth++
+	return true
+}
+
+func (d *decoder) leave() { d.depth-- }
 
 func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 	fields := fieldsOf(v.Type())
@@ -131,7 +149,10 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 		d.fail(n, path, "expected a mapping, found "+describe(n))
 		return
 	}
-	m := reflect.MakeMap(v.Type())
+	m := reflect.Zero(v.Type())
+	if len(n.Content) > 0 {
+		m = reflect.MakeMap(v.Type())
+	}
 	for key, value := range pairs(n) {
 		if key.Kind != yaml.ScalarNode {
 			continue // reported when the document was parsed

@@ -200,7 +200,7 @@ func TestSyntax(t *testing.T) {
 		{"a: 1\nb: 2\n c: 3\n", "f:3:1: mapping values are not allowed in this context"},
 		{"a:\n  - b\n c: d\n", "f:3:1: did not find expected key"},
 		{"a: 1\nb: [1,\n2\nc: 3\n", "f:2:1: did not find expected ',' or ']'"},
-		{"a: 1\n\tb: 2", "f:2:1: found character that cannot start any token"},
+		{"a: 1\n\tb: 2", "f:2:1: found a tab character that violates indentation"},
 		{"a: 1\nb: *x\n", "f:2:4: unknown anchor 'x' referenced"},
 	} {
 		_, err := Parse("f", []byte(test.text))
@@ -223,15 +223,20 @@ func TestAliasBomb(t *testing.T) {
 	for i := 1; i <= 10; i++ {
 		fmt.Fprintf(&b, "  l%d: &l%d {children: [%s]}\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*l%d, ", i-1), 10), ", "))
 	}
+	want := map[string]string{"wide": tooLarge, "endless": tooDeep, "deep": tooDeep}
 	for name, text := range map[string]string{"wide": b.String(), "endless": "&a {children: [*a, *a]}", "deep": "&a {anchors: {x: *a}}"} {
 		doc, err := Parse("f", []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
 		doc.Decode(new(node))
-		if err := doc.Err(); err == nil || !strings.HasSuffix(err.Error(), tooLarge) || strings.Contains(err.Error(), "\n") {
+		if err := doc.Err(); err == nil || !strings.HasSuffix(err.Error(), want[name]) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %.300v", name, err)
 		}
+	}
+	brackets := strings.Repeat("[", 5000) + strings.Repeat("]", 5000)
+	if doc, err := Parse("f", []byte(brackets)); err != nil || doc.Err() == nil || doc.Err().Error() != "f:1:102: "+tooDeep {
+		t.Errorf("brackets: got %v, %.300v", err, doc.Err())
 	}
 	doc, err := Parse("f", []byte("&a {x: {y: *a, x: *a}, live: {x: *a, y: *a}}"))
 	if err != nil {

@@ -172,7 +172,7 @@ func TestNearest(t *testing.T) {
 		"randmo":                "random",
 		"least-request":         "least-requests",
 		"emwa":                  "ewma",
-		"emaw":                  "",
+		"rnd":                   "",
 		"maglev":                "",
 		"x":                     "",
 		"":                      "",

@@ -24,7 +24,7 @@ func (d *Document) Overlay(key string) *Document {
 		return base
 	}
 	m := merger{budget: maxNodes}
-	base.root = m.merge(resolve(base.root), over)
+	base.root = m.merge(resolve(base.root), over, 0)
 	if m.budget <= 0 {
 		d.Reportf(key, "%s", tooLarge)
 	}
@@ -54,9 +54,9 @@ func (d *Document) Without(key string) *Document {
 // a text that contains itself.
 type merger struct{ budget int }
 
-func (m *merger) merge(base, over *yaml.Node) *yaml.Node {
+func (m *merger) merge(base, over *yaml.Node, depth int) *yaml.Node {
 	m.budget--
-	if base.Kind != yaml.MappingNode || over.Kind != yaml.MappingNode || m.budget <= 0 {
+	if base.Kind != yaml.MappingNode || over.Kind != yaml.MappingNode || m.budget <= 0 || depth > maxDepth {
 		return over
 	}
 	merged := *base
@@ -69,7 +69,7 @@ func (m *merger) merge(base, over *yaml.Node) *yaml.Node {
 	for k, v := range pairs(over) {
 		if i, both := at[k.Value]; both {
 			merged.Content[i-1] = k
-			merged.Content[i] = m.merge(merged.Content[i], v)
+			merged.Content[i] = m.merge(merged.Content[i], v, depth+1)
 		} else {
 			merged.Content = append(merged.Content, k, v)
 		}
@@ -81,4 +81,10 @@ func (m *merger) merge(base, over *yaml.Node) *yaml.Node {
 // a thousand endpoints has some ten thousand.
 const maxNodes = 100_000
 
-var tooLarge = fmt.Sprintf("expected at most %d values, aliases expanded", maxNodes)
+// maxDepth bounds their nesting; settings have ten levels at most.
+const maxDepth = 100
+
+var (
+	tooLarge = fmt.Sprintf("expected at most %d values, aliases expanded", maxNodes)
+	tooDeep  = fmt.Sprintf("expected at most %d levels, aliases expanded", maxDepth)
+)

@@ -36,7 +36,7 @@
 //     decoded, to set those defaults which depend on other settings; has tells
 //     which fields the file gave.
 //
-// A null leaves the default, a list replaces it, and an empty list is nil.
+// A null leaves the default; a list or a map replaces it, and is nil when empty.
 package strict
 
 import (
@@ -82,7 +82,7 @@ func Parse(name string, data []byte) (*Document, error) {
 		return nil, Errors{{name, 1, 1, "the document is empty"}}
 	}
 	d := &Document{file: name, root: first.Content[0], failed: map[string]bool{}, errs: new(Errors)}
-	d.checkKeys(d.root, "")
+	d.checkKeys(d.root, "", 0)
 	return d, nil
 }
 
@@ -125,11 +125,15 @@ func (d *Document) fail(n *yaml.Node, path, message string) {
 // checkKeys reports duplicate keys and keys that are no scalars, everywhere in
 // the tree: also where nobody will decode. It does not follow aliases, so every
 // node is visited once.
-func (d *Document) checkKeys(n *yaml.Node, path string) {
+func (d *Document) checkKeys(n *yaml.Node, path string, depth int) {
+	if depth > maxDepth {
+		d.report(n, "", tooDeep)
+		return
+	}
 	switch n.Kind {
 	case yaml.SequenceNode:
 		for i, item := range n.Content {
-			d.checkKeys(item, index(path, i))
+			d.checkKeys(item, index(path, i), depth+1)
 		}
 	case yaml.MappingNode:
 		lines := map[string]int{}
@@ -144,7 +148,7 @@ func (d *Document) checkKeys(n *yaml.Node, path string) {
 			} else {
 				lines[key.Value] = key.Line
 			}
-			d.checkKeys(value, join(path, key.Value))
+			d.checkKeys(value, join(path, key.Value), depth+1)
 		}
 	}
 }

@@ -1,0 +1,24 @@
+package report
+
+// term is an entry of the section "How to read this".
+type term struct{ Name, Text string }
+
+// guide is that section.
+var guide = []term{
+	{"Response time", "Counts from the instant at which the schedule wanted the request sent, not from when it was sent: " +
+		"a stall is felt by every request that was due during it."},
+	{"Failures", "A failed or rejected request counts at no less than the client's timeout. Failing fast is not being fast. " +
+		"“p99 of successes” has the successes alone."},
+	{"Figures", "Each is the median over the trials that are not void. A dash stands where a trial has too few requests to carry the " +
+		"figure (p50 needs 6, p90 36, p99 368, p99.9 3690)."},
+	{"Best", "Bold marks the lowest median p99 of a scenario; a darker ground is further from it (above 1.1, 1.5, 3 and 10 times). " +
+		"This describes the trials at hand: it says nothing about chance. Where a table of verdicts stands, it does. " +
+		"The clairvoyant oracle is a reference and takes no part."},
+	{"Goodput", "Successes within the objective's latency, per second of measured time. “Within objective” is the same as a share of the requests."},
+	{"Modes", "How decisions were made: adaptive, by the strategy's own rule; fallback, round robin because the signal was not to be trusted; " +
+		"panic, round robin over everything because too few endpoints were ready. Other proxies do not tell."},
+	{"Over time", "Shaded in orange: a fault is on. Shaded in grey: warm-up, played and not counted. Lower line p50, upper line p99, medians over " +
+		"the trials; the dark strip at the bottom shows failures. Every panel of a scenario has the same scales."},
+	{"Simulated and live", "A simulated result ran the shipped balancing code in virtual time and repeats to the byte. " +
+		"A live one ran real HTTP on one machine and does not."},
+}

@@ -1,0 +1,267 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/lab/record"
+	"github.com/evenkeel/evenkeel/lab/stat"
+)
+
+// cell is a cell of a table, for HTML and Markdown alike.
+type cell struct {
+	Text   string
+	Sub    string        // a smaller second line
+	Strong bool          // the best of its row or column
+	Tint   int           // 0 to 4: how far from the best
+	Link   string        // the section it leads to
+	Bars   template.HTML // a small chart before the text
+}
+
+// table has a name in the first cell of each row.
+type table struct {
+	Head []string
+	Rows [][]cell
+	Text bool // cells are words rather than figures
+}
+
+// overview is scenario × subject: median p99, and the error ratio where there are
+// errors.
+func overview(list []section) table {
+	subjects := names(list)
+	t := table{Head: append([]string{"scenario", "trials"}, subjects...)}
+	for i := range list {
+		s := &list[i]
+		most, void := s.trials()
+		trials := cell{Text: fmt.Sprint(most)}
+		if void > 0 {
+			trials.Sub = fmt.Sprintf("%d void", void)
+		}
+		row := []cell{{Text: s.Scenario.Scenario, Sub: driver(s.Driver), Link: s.ID}, trials}
+		best := s.best()
+		for _, name := range subjects {
+			at := slices.IndexFunc(s.Subjects, func(sub subject) bool { return sub.Name == name })
+			if at < 0 {
+				row = append(row, cell{})
+				continue
+			}
+			row = append(row, s.Subjects[at].overviewCell(best))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func (s *subject) overviewCell(best *float64) cell {
+	if s.Median == nil {
+		return cell{Text: "void"}
+	}
+	c := cell{Text: duration(s.p99())}
+	if s.Median.ErrorRatio > 0 {
+		c.Sub = "errors " + percent(s.Median.ErrorRatio)
+	}
+	if v := s.p99(); v != nil && best != nil && !reference(s.Name) {
+		c.Strong = c.Text == duration(best)
+		for _, limit := range []float64{1.1, 1.5, 3, 10} {
+			if *v > limit**best {
+				c.Tint++
+			}
+		}
+	}
+	return c
+}
+
+// latencies is a row of medians per subject.
+func (s *section) latencies() table {
+	t := table{Head: []string{"subject", "mean", "p50", "p90", "p99", "p99.9", "max", "p99 of successes", "errors", "goodput", "within objective", "trials"}}
+	best := s.best()
+	for i := range s.Subjects {
+		sub := &s.Subjects[i]
+		row := []cell{{Text: sub.Name}}
+		trials := cell{Text: fmt.Sprint(len(sub.Trials))}
+		if void := len(sub.voids()); void > 0 {
+			trials.Sub = fmt.Sprintf("%d void", void)
+		}
+		m := sub.Median
+		if m == nil {
+			for range len(t.Head) - 2 {
+				row = append(row, cell{Text: none})
+			}
+			t.Rows = append(t.Rows, append(row, trials))
+			continue
+		}
+		l := &m.Latency
+		for _, v := range []*float64{l.Mean, l.P50, l.P90, l.P99, l.P999, l.Max, m.LatencyOK.P99} {
+			row = append(row, cell{Text: duration(v)})
+		}
+		row[4].Strong = best != nil && l.P99 != nil && !reference(sub.Name) && duration(l.P99) == duration(best)
+		row = append(row, cell{Text: percent(m.ErrorRatio)}, cell{Text: significant(m.GoodputRPS) + " /s"},
+			cell{Text: percent(m.WithinObjective)}, trials)
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// voids are the subject's trials that do not count.
+func (s *subject) voids() []stat.TrialSummary {
+	return slices.DeleteFunc(slices.Clone(s.Trials), func(t stat.TrialSummary) bool { return t.Void == "" })
+}
+
+// decisions is how each subject decided, and where the traffic went.
+func (s *section) decisions() table {
+	t := table{Head: []string{"subject", "adaptive", "fallback", "panic", "why", "share per endpoint"}, Text: true}
+	for i := range s.Subjects {
+		sub := &s.Subjects[i]
+		row := []cell{{Text: sub.Name}}
+		if sub.Median == nil {
+			for range len(t.Head) - 1 {
+				row = append(row, cell{Text: none})
+			}
+			t.Rows = append(t.Rows, row)
+			continue
+		}
+		m := sub.Median
+		if m.Modes == (stat.Modes{}) {
+			row = append(row, cell{Text: none}, cell{Text: none}, cell{Text: none})
+		} else {
+			row = append(row, cell{Text: percent(m.Modes.Adaptive)}, cell{Text: percent(m.Modes.Fallback)}, cell{Text: percent(m.Modes.Panic)})
+		}
+		row = append(row, cell{Text: why(m.Reasons)}, cell{Text: s.shareText(m.Shares), Bars: s.shareBars(m.Shares)})
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// why lists the reasons of the decisions that were not adaptive.
+func why(reasons []stat.Reason) string {
+	var parts []string
+	for _, r := range reasons {
+		if r.Mode != core.Adaptive.String() && r.Reason != "" && r.Share > 0 {
+			parts = append(parts, r.Reason+" "+percent(r.Share))
+		}
+	}
+	if len(parts) == 0 {
+		return none
+	}
+	return strings.Join(parts, ", ")
+}
+
+// shareText says in words how the traffic was spread.
+func (s *section) shareText(shares []stat.Share) string {
+	if len(shares) == 0 || s.Header == nil {
+		return ""
+	}
+	bad := faulted(s.Header)
+	var sum float64
+	low, high, n := 2.0, -1.0, 0
+	for i, sh := range shares {
+		if i < len(bad) && bad[i] {
+			sum += sh.Share
+			n++
+			continue
+		}
+		low, high = min(low, sh.Share), max(high, sh.Share)
+	}
+	rest := fmt.Sprintf("%s to %s each", percent(low), percent(high))
+	if n == 0 {
+		return rest
+	}
+	return fmt.Sprintf("with faults (%d of %d): %s; others %s", n, len(shares), percent(sum), rest)
+}
+
+// shareBars draws a bar per endpoint, up to sixty, those with faults set off.
+func (s *section) shareBars(shares []stat.Share) template.HTML {
+	const most, w, h = 60, 7.0, 26.0
+	if len(shares) == 0 || len(shares) > most || s.Header == nil {
+		return ""
+	}
+	bad := faulted(s.Header)
+	var top float64
+	for _, sh := range shares {
+		top = max(top, sh.Share)
+	}
+	var c canvas
+	for i, sh := range shares {
+		class := "h0"
+		if i < len(bad) && bad[i] {
+			class = "f0"
+		}
+		height := max(sh.Share/max(top, 1e-9)*h, 0.6)
+		c.printf(`<rect class="%s" x="%s" y="%s" width="%s" height="%s"><title>%s %s</title></rect>`,
+			class, px(float64(i)*w), px(h-height), px(w-1.5), px(height), escape(sh.Endpoint), percent(sh.Share))
+	}
+	width := float64(len(shares)) * w
+	return template.HTML(fmt.Sprintf(`<svg class="figure bars" viewBox="0 0 %s %s" width="%s" height="%s" aria-hidden="true">%s</svg>`,
+		px(width), px(h), px(width), px(h), c.b.String()))
+}
+
+// faultTable lists the faults as they were played; empty without any.
+func (s *section) faultTable() table {
+	t := table{Head: []string{"fault", "where", "when"}, Text: true}
+	if s.Header == nil {
+		return t
+	}
+	const most = 12
+	rows := faultRows(s.Header)
+	for _, r := range rows[:min(most, len(rows))] {
+		t.Rows = append(t.Rows, []cell{{Text: r.What}, {Text: r.Where}, {Text: r.When()}})
+	}
+	if more := len(rows) - most; more > 0 {
+		t.Rows = append(t.Rows, []cell{{Text: fmt.Sprintf("and %d more", more)}, {}, {}})
+	}
+	return t
+}
+
+// generators is how well the load generator kept its plan, the worst of each
+// subject's trials; empty for the simulator, which cannot be late.
+func (s *section) generators() table {
+	t := table{Head: []string{"subject", "lateness p50", "lateness p99", "lateness max", "peak in flight",
+		"mean in flight", "by Little's law", "GC pauses"}}
+	if s.Driver != record.Live {
+		return t
+	}
+	for _, sub := range s.Subjects {
+		var worst *stat.Generator
+		for _, tr := range sub.Trials {
+			if g := tr.Generator; g != nil && (worst == nil || g.LatenessP99 > worst.LatenessP99) {
+				worst = g
+			}
+		}
+		if worst == nil {
+			continue
+		}
+		t.Rows = append(t.Rows, []cell{
+			{Text: sub.Name}, {Text: duration(&worst.LatenessP50)}, {Text: duration(&worst.LatenessP99)}, {Text: duration(&worst.LatenessMax)},
+			{Text: fmt.Sprint(worst.PeakInFlight)}, {Text: significant(worst.MeanInFlight)},
+			{Text: significant(worst.LittleInFlight)}, {Text: duration(&worst.GCPauses)},
+		})
+	}
+	return t
+}
+
+// verdicts lists the comparisons that statistics have decided; empty without any.
+func (s *section) verdicts() table {
+	t := table{Head: []string{"subject", "baseline", "metric", "ratio", "95 % interval", "adjusted p", "verdict"}}
+	for _, v := range s.Verdicts {
+		t.Rows = append(t.Rows, []cell{
+			{Text: v.Subject}, {Text: v.Baseline}, {Text: v.Metric}, {Text: fmt.Sprintf("%.3f", v.Ratio)},
+			{Text: fmt.Sprintf("%.3f to %.3f", v.CI95[0], v.CI95[1])}, {Text: fmt.Sprintf("%.4f", v.PAdjusted)},
+			{Text: v.Verdict, Strong: v.Verdict == stat.Win || v.Verdict == stat.Loss},
+		})
+	}
+	return t
+}
+
+// voidLines says which trials do not count, and why.
+func (s *section) voidLines() []string {
+	var lines []string
+	for i := range s.Subjects {
+		for _, t := range s.Subjects[i].voids() {
+			lines = append(lines, fmt.Sprintf("%s, block %d (seed %d): %s", s.Subjects[i].Name, t.Block, t.Seed, t.Void))
+		}
+	}
+	return lines
+}

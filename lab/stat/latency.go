@@ -1,0 +1,171 @@
+package stat
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// Latency describes a sample of durations, in seconds. A figure that the sample
+// is too small to carry is nil (null in JSON); the zero value is an empty sample.
+type Latency struct {
+	Mean *float64 `json:"mean"`
+	P50  *float64 `json:"p50"`
+	P90  *float64 `json:"p90"`
+	P99  *float64 `json:"p99"`
+	P999 *float64 `json:"p999"`
+	Max  *float64 `json:"max"`
+}
+
+// The sizes from which a sample carries a percentile: below them no two of its
+// order statistics enclose the percentile with 95 % confidence, even if the
+// requests were independent (lab.md §3.2, "Sample size floor").
+const (
+	floorP50  = 6
+	floorP90  = 36
+	floorP99  = 368
+	floorP999 = 3690
+)
+
+// latencyOf describes a sorted sample. Its percentiles are exact order
+// statistics, the inverse of the empirical distribution: the p-quantile of n
+// durations is the ⌈p·n⌉-th smallest.
+func latencyOf(sorted []float64) Latency {
+	var l Latency
+	n := len(sorted)
+	if n == 0 {
+		return l
+	}
+	l.Mean = new(stat.Mean(sorted, nil))
+	l.Max = new(sorted[n-1])
+	for _, p := range []struct {
+		of    **float64
+		q     float64
+		floor int
+	}{
+		{&l.P50, 0.50, floorP50},
+		{&l.P90, 0.90, floorP90},
+		{&l.P99, 0.99, floorP99},
+		{&l.P999, 0.999, floorP999},
+	} {
+		if n >= p.floor {
+			*p.of = new(stat.Quantile(p.q, stat.Empirical, sorted, nil))
+		}
+	}
+	return l
+}
+
+// quantile is stat.Quantile with stat.Empirical, which scans the sample from its
+// start, in one step: curves and timelines ask for many.
+func quantile[T any](p float64, sorted []T) T {
+	at := int(math.Ceil(p*float64(len(sorted)))) - 1
+	return sorted[min(max(at, 0), len(sorted)-1)]
+}
+
+// median returns the median of values, the mean of the middle two of an even
+// number; NaN of none. It reorders values.
+func median(values []float64) float64 {
+	n := len(values)
+	if n == 0 {
+		return math.NaN()
+	}
+	slices.Sort(values)
+	if n%2 == 1 {
+		return values[n/2]
+	}
+	return (values[n/2-1] + values[n/2]) / 2
+}
+
+// medianOf returns the median of those figures that are there; nil of none.
+func medianOf(figures []*float64) *float64 {
+	var values []float64
+	for _, f := range figures {
+		if f != nil {
+			values = append(values, *f)
+		}
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	return new(median(values))
+}
+
+// medianLatency takes the median of each figure.
+func medianLatency(of []Latency) Latency {
+	pick := func(f func(*Latency) *float64) *float64 {
+		figures := make([]*float64, len(of))
+		for i := range of {
+			figures[i] = f(&of[i])
+		}
+		return medianOf(figures)
+	}
+	return Latency{
+		Mean: pick(func(l *Latency) *float64 { return l.Mean }),
+		P50:  pick(func(l *Latency) *float64 { return l.P50 }),
+		P90:  pick(func(l *Latency) *float64 { return l.P90 }),
+		P99:  pick(func(l *Latency) *float64 { return l.P99 }),
+		P999: pick(func(l *Latency) *float64 { return l.P999 }),
+		Max:  pick(func(l *Latency) *float64 { return l.Max }),
+	}
+}
+
+// CurvePoint is a point of a percentile curve.
+type CurvePoint struct {
+	Q       float64 // the quantile, 0 <= Q < 1
+	Seconds float64
+}
+
+// curveSteps is how many points a curve has per decade of 1/(1-q).
+const curveSteps = 16
+
+// curveDecades ends every curve: at the 99.999th percentile.
+const curveDecades = 5
+
+// curveOf returns the quantiles of a sorted sample at 1/(1-q) = 10^(i/16), as far
+// as the sample carries them: the floors of Latency, carried on to any q >= 0.5 as
+// the smallest n with q^n <= 0.025. (That gives 3688 for the 99.9th percentile
+// where the floor says 3690.) The grid depends on nothing else, so that points of
+// different trials can be compared.
+func curveOf(sorted []float64) []CurvePoint {
+	var curve []CurvePoint
+	for i := range curveDecades*curveSteps + 1 {
+		q := 1 - math.Pow(10, -float64(i)/curveSteps)
+		floor := math.Ceil(math.Log(0.025) / math.Log(max(q, 0.5)))
+		if float64(len(sorted)) < floor {
+			break
+		}
+		curve = append(curve, CurvePoint{q, quantile(q, sorted)})
+	}
+	return curve
+}
+
+// MedianCurve takes the median of the trials' curves at each quantile that any of
+// them reaches.
+func MedianCurve(digests []Digest) []CurvePoint {
+	var curve []CurvePoint
+	for i := 0; ; i++ {
+		var values []float64
+		var q float64
+		for _, d := range digests {
+			if d.Header.Void == "" && i < len(d.Curve) {
+				q = d.Curve[i].Q
+				values = append(values, d.Curve[i].Seconds)
+			}
+		}
+		if len(values) == 0 {
+			return curve
+		}
+		curve = append(curve, CurvePoint{q, median(values)})
+	}
+}
+
+// seconds turns sorted durations into seconds.
+func seconds(sorted []time.Duration) []float64 {
+	s := make([]float64, len(sorted))
+	for i, d := range sorted {
+		s[i] = d.Seconds()
+	}
+	return s
+}
