@@ -1,0 +1,227 @@
+// Package telemetry is the proxy's Prometheus metrics: what the requests of each
+// route, the attempts at each endpoint and the decisions of each pool came to.
+//
+// Two ways lead into it, and neither costs the hot path more than a few atomic
+// additions:
+//
+//   - What happens is counted when it happens. The handles for it are resolved once,
+//     when a route or a member is made, so that [Route.Finished], [Pool.Retried] and
+//     the observers of [Pool.Observe] look up no label, allocate nothing and take no
+//     lock of this package.
+//   - What is, is read when somebody asks: pending attempts, breaker states, costs
+//     and verdicts come out of the router's view at scrape time, see [Pool.Watch].
+//
+// # Labels and how many series they make
+//
+// Every label comes from a closed set: the names of routes, pools and endpoints from
+// the configuration, and the fixed words of package core. No path, client or error
+// text ever becomes one; they are valid UTF-8. Series that an alert would want to see start at zero, since
+// a rate over a series that appears with its first error misses that error. That
+// makes
+//
+//   - 34 series for a route: 6 codes, 9 reasons of rejection, and a histogram of 19.
+//   - 11 series for a pool: 5 pairs of mode and reason (of 15; the others do not
+//     occur), 3 results of retries, and 3 modes.
+//   - 43 series for an endpoint: 8 outcomes, 5 turns of its breaker, a histogram of
+//     19, and 11 that are read at scrape time. [Pool.Forget] takes them away again.
+//
+// Histograms are native ones and classic ones at once: a scraper that speaks
+// protobuf gets buckets 10 % wide, any other one those of [Buckets].
+package telemetry
+
+import (
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/evenkeel/evenkeel/core"
+)
+
+// Buckets returns the upper bounds of the classic histograms' buckets in seconds:
+// from half a millisecond, below which only answers of the same machine lie, to a
+// minute, beyond the default time that a whole request may take.
+func Buckets() []float64 {
+	return []float64{
+		0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+		0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+	}
+}
+
+// Metrics is a registry of its own with everything that the proxy tells of itself.
+// Make it with New. Safe for concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	requests        *prometheus.CounterVec
+	requestDuration *prometheus.HistogramVec
+	rejections      *prometheus.CounterVec
+	attempts        *prometheus.CounterVec
+	attemptDuration *prometheus.HistogramVec
+	decisions       *prometheus.CounterVec
+	turns           *prometheus.CounterVec
+	retries         *prometheus.CounterVec
+
+	mu    sync.Mutex // of pools; no hot path takes it, and no router is read under it
+	pools map[string]*Pool
+}
+
+// New returns metrics in a registry of their own: those of the proxy, of the Go
+// runtime and of the process, and evenkeel_build_info with the given version.
+func New(version string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		pools:    make(map[string]*Pool),
+
+		requests: counters("requests_total",
+			"Requests of clients that have ended, by the class of the status that was sent; 499 is a client that left before its answer was complete.",
+			"route", "code"),
+		requestDuration: histograms("request_duration_seconds",
+			"Time in seconds from the head of a client's request to the end of its answer, or to when the client left.",
+			"route"),
+		rejections: counters("rejections_total",
+			"Requests that the proxy answered itself instead of an endpoint, by the reason.",
+			"route", "reason"),
+		attempts: counters("attempts_total",
+			"Attempts at an endpoint that have ended, by their outcome; retries count as attempts of their own.",
+			"pool", "endpoint", "outcome"),
+		attemptDuration: histograms("attempt_duration_seconds",
+			"Time in seconds from the choice of an endpoint to the end of the attempt; attempts that the client abandoned are left out.",
+			"pool", "endpoint"),
+		decisions: counters("decisions_total",
+			"Choices of an endpoint, by the mode in which they were made and the reason for that mode.",
+			"pool", "mode", "reason"),
+		turns: counters("breaker_transitions_total",
+			"Changes of state of an endpoint's circuit breaker.",
+			"pool", "endpoint", "from", "to"),
+		retries: counters("retries_total",
+			"Wishes to try a request once more, by what became of them.",
+			"pool", "result"),
+	}
+	m.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		buildInfo(version),
+		m.requests, m.requestDuration, m.rejections,
+		m.attempts, m.attemptDuration, m.decisions, m.turns, m.retries,
+		views{m},
+	)
+	return m
+}
+
+// Handler answers with all metrics in the format that the scraper asks for. What
+// cannot be collected is left out and counted in
+// promhttp_metric_handler_errors_total; the rest is served.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		ErrorHandling:     promhttp.ContinueOnError,
+		Registry:          m.registry,
+		EnableOpenMetrics: true,
+	})
+}
+
+// Route returns the metrics of the route with that name, a valid UTF-8 string. The
+// same name yields the same series, also after a reload.
+func (m *Metrics) Route(name string) *Route {
+	r := &Route{
+		metrics:  m,
+		name:     name,
+		duration: m.requestDuration.WithLabelValues(name),
+		rejected: make(map[string]prometheus.Counter),
+	}
+	for i, code := range codes {
+		r.finished[i] = m.requests.WithLabelValues(name, code)
+	}
+	for _, reason := range Rejections() {
+		r.rejected[reason] = m.rejections.WithLabelValues(name, reason)
+	}
+	r.other = r.rejected[RejectOther]
+	return r
+}
+
+// Pool returns the metrics of the pool with that name, a valid UTF-8 string; now is
+// the clock of the pool's routers. The same name yields the same Pool, and keeps its
+// first clock, until it is closed.
+func (m *Metrics) Pool(name string, now func() core.Instant) *Pool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.pools[name]
+	if p == nil {
+		p = newPool(m, name, now)
+		m.pools[name] = p
+	}
+	return p
+}
+
+// drop takes a pool out of what is collected.
+func (m *Metrics) drop(p *Pool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.pools[p.name] == p {
+		delete(m.pools, p.name)
+	}
+}
+
+// all is every pool that there is now.
+func (m *Metrics) all() []*Pool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	pools := make([]*Pool, 0, len(m.pools))
+	for _, p := range m.pools {
+		pools = append(pools, p)
+	}
+	return pools
+}
+
+const namespace = "evenkeel"
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: name, Help: help,
+	}, labels)
+}
+
+// histograms are classic and native. The native ones have the resolution and the
+// bounds that client_golang's documentation proposes: a factor of 1.1 between
+// buckets, at most 160 of them, and a reset no more than once an hour to get there.
+func histograms(name, help string, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace, Name: name, Help: help,
+		Buckets:                         Buckets(),
+		NativeHistogramBucketFactor:     1.1,
+		NativeHistogramMaxBucketNumber:  160,
+		NativeHistogramMinResetDuration: time.Hour,
+	}, labels)
+}
+
+// buildInfo is 1, with what was built as its labels.
+func buildInfo(version string) prometheus.Collector {
+	revision, dirty := "unknown", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				revision = s.Value
+			case s.Key == "vcs.modified" && s.Value == "true":
+				dirty = "-dirty"
+			}
+		}
+	}
+	if version == "" {
+		version = "unknown"
+	}
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info",
+		Help: "Always 1; the labels say which version was built, with which Go, from which revision.",
+		ConstLabels: prometheus.Labels{
+			"version": version, "goversion": runtime.Version(), "revision": revision + dirty,
+		},
+	})
+	g.Set(1)
+	return g
+}
