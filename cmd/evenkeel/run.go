@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/evenkeel/evenkeel/adaptive"
+	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/serve"
+)
+
+// run runs the proxy until a signal stops it.
+func run(args []string, _, stderr io.Writer) error {
+	var path, listen, endpoints, strategy, admin string
+	if err := parse("run", args, stderr, func(fs *flag.FlagSet) {
+		fs.StringVar(&path, "c", "", "configuration `file`; - for standard input")
+		fs.StringVar(&listen, "listen", "", "without a file: `address` to listen on (default 127.0.0.1:8080)")
+		fs.StringVar(&endpoints, "endpoints", "", "without a file: `URLs` of the endpoints, separated by commas")
+		fs.StringVar(&strategy, "strategy", "", "without a file: `name` of the strategy (default "+config.DefaultStrategy+")")
+		fs.StringVar(&admin, "admin", "", "without a file: `address` of the admin listener (default 127.0.0.1:9901), or off")
+	}); err != nil {
+		return err
+	}
+	var file *config.File
+	var err error
+	switch {
+	case path != "" && listen+endpoints+strategy+admin != "":
+		return usagef("run: -c goes without --listen, --endpoints, --strategy and --admin")
+	case path != "":
+		file, err = config.Load(path)
+	case endpoints == "":
+		return usagef("run: expected -c FILE, or --endpoints URL,URL")
+	default:
+		file, err = config.FromEndpoints(listen, strings.Split(endpoints, ","), strategy, admin)
+	}
+	if err != nil {
+		return err
+	}
+	log := logger(file.Log.Level, stderr)
+	server, err := serve.New(file, serve.Options{Assemble: adaptive.Build, Version: versionString(), Log: log})
+	if err != nil {
+		return err
+	}
+	stop, kill, release := signals()
+	defer release()
+	return server.Run(stop, kill)
+}
+
+// logger writes JSON lines.
+func logger(level string, w io.Writer) *slog.Logger {
+	var l slog.Level
+	l.UnmarshalText([]byte(level)) // validated with the configuration
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l}))
+}
+
+// signals returns a context that ends with the first TERM or INT, and one that ends
+// with the second.
+func signals() (stop, kill context.Context, release func()) {
+	arrived := make(chan os.Signal, 2)
+	signal.Notify(arrived, syscall.SIGTERM, os.Interrupt)
+	stop, stopped := context.WithCancel(context.Background())
+	kill, killed := context.WithCancel(context.Background())
+	go func() {
+		defer killed()
+		defer stopped()
+		<-arrived
+		stopped()
+		<-arrived
+	}()
+	return stop, kill, func() {
+		signal.Stop(arrived)
+		close(arrived)
+	}
+}

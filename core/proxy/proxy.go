@@ -1,0 +1,272 @@
+// Package proxy is the standard plane: it forwards HTTP with net/http and executes
+// what the kernel's state machines say.
+//
+// The walk of a request: the route is matched, its rate limiter asked, and then
+// httputil.ReverseProxy cleans the headers and calls back for the answer. That call
+// runs the request's state machine (core.Request): it leases an endpoint, sends the
+// attempt, tries another when it may, and hands over the first answer that is to be
+// delivered. The lease is settled when the last byte of the body has passed, or when
+// whatever went wrong went wrong.
+package proxy
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/core/limit"
+	"github.com/evenkeel/evenkeel/core/telemetry"
+)
+
+// Upstream is where an endpoint is: the core.Member's Target.
+type Upstream struct{ URL *url.URL }
+
+// String returns the endpoint's URL.
+func (u Upstream) String() string { return u.URL.String() }
+
+// Pool is a router with what it takes to reach its members.
+type Pool struct {
+	Name      string
+	Router    *core.Router
+	Transport http.RoundTripper
+	Metrics   *telemetry.Pool
+}
+
+// Route says which requests go to a pool, and how many.
+type Route struct {
+	Name    string
+	Match   Match
+	Pool    *Pool
+	Limiter *limit.Limiter // nil for no limit
+	Metrics *telemetry.Route
+}
+
+// Options are what a Proxy is made of.
+type Options struct {
+	Routes []Route
+	// Unrouted counts requests that no route matches.
+	Unrouted *telemetry.Route
+	// Trusted are the peers whose X-Forwarded-* headers are believed.
+	Trusted []netip.Prefix
+	// Now is the clock that the routers were built on.
+	Now func() core.Instant
+	// Log hears of what goes wrong inside; Access of every request, nil for none.
+	Log, Access *slog.Logger
+}
+
+// Proxy is an http.Handler that forwards to the endpoints of its pools.
+type Proxy struct {
+	options Options
+	routes  []*Route // most specific first
+	reverse httputil.ReverseProxy
+}
+
+// New returns a proxy.
+func New(o Options) *Proxy {
+	p := &Proxy{options: o, routes: ordered(o.Routes)}
+	p.reverse = httputil.ReverseProxy{
+		Rewrite:      p.rewrite,
+		Transport:    attempts{},
+		ErrorHandler: p.failed,
+		BufferPool:   &buffers{},
+		ErrorLog:     slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+	}
+	return p
+}
+
+// ServeHTTP implements http.Handler.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := p.options.Now()
+	out := &response{ResponseWriter: w}
+	route, pool := p.options.Unrouted, (*Pool)(nil)
+	attempts := 0
+	defer func() {
+		fault := recover()
+		p.recovered(fault, out)
+		took := p.options.Now().Sub(began)
+		route.Finished(out.status, took)
+		if p.options.Access != nil {
+			logAccess(p.options.Access, r, out, took, pool, attempts)
+		}
+		if fault != nil {
+			panic(http.ErrAbortHandler) // the connection is of no use any more
+		}
+	}()
+
+	matched := p.route(r)
+	switch {
+	case r.Method == http.MethodConnect:
+		out.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+		out.refuse(http.StatusMethodNotAllowed, "CONNECT is not served here")
+		return
+	case matched == nil:
+		route.Rejected("no-route")
+		out.refuse(http.StatusNotFound, "no route")
+		return
+	}
+	route, pool = matched.Metrics, matched.Pool
+	if wait, ok := p.admit(matched, r, began); !ok {
+		route.Rejected("rate-limit")
+		out.Header().Set("Retry-After", wholeSeconds(wait))
+		out.refuse(http.StatusTooManyRequests, "rate-limit")
+		return
+	}
+	x := &exchange{pool: pool, now: p.options.Now, client: r.Context()}
+	defer func() {
+		attempts = x.request.Attempts()
+		x.abandon() // whatever is still leased: the handler was left early, or panicked
+	}()
+	p.reverse.ServeHTTP(out, r.WithContext(with(r.Context(), x, matched)))
+}
+
+// recovered sees to a request that ended in a panic: ReverseProxy aborts so when an
+// answer breaks off, and anything else is a defect, which costs this request only.
+func (p *Proxy) recovered(fault any, out *response) {
+	switch {
+	case fault == nil:
+	case fault != http.ErrAbortHandler:
+		p.options.Log.Error("panic while serving a request", "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		if out.status == 0 {
+			out.refuse(http.StatusInternalServerError, "internal")
+		}
+	case out.status == 0:
+		out.status = statusClientLeft
+	}
+}
+
+// admit asks the route's rate limiter.
+func (p *Proxy) admit(route *Route, r *http.Request, now core.Instant) (wait time.Duration, ok bool) {
+	if route.Limiter == nil {
+		return 0, true
+	}
+	key := uint64(0)
+	if route.Limiter.Keyed() {
+		key = core.Hash(p.clientAddress(r))
+	}
+	return route.Limiter.Take(now, key, 1)
+}
+
+// failed answers for a request that got no answer of an endpoint.
+func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
+	out := w.(*response)
+	route := routeOf(r.Context())
+	var failure gaveUp
+	switch {
+	case errors.As(err, &failure):
+		route.Metrics.Rejected(failure.String())
+		status := core.Failure(failure).Status()
+		if status == http.StatusServiceUnavailable {
+			out.Header().Set("Retry-After", "1")
+		}
+		out.refuse(status, failure.String())
+	case r.Context().Err() != nil:
+		panic(http.ErrAbortHandler) // there is nobody to answer
+	default:
+		// An upgrade that went wrong after the answer: ReverseProxy's own.
+		p.options.Log.Warn("forwarding failed", "route", route.Name, "error", err)
+		out.refuse(http.StatusBadGateway, "bad-answer")
+	}
+}
+
+// statusClientLeft is what logs and metrics show for a client that left before its
+// answer (nginx's 499). It is never sent.
+const statusClientLeft = 499
+
+// gaveUp is a core.Failure as an error.
+type gaveUp core.Failure
+
+func (g gaveUp) String() string { return core.Failure(g).String() }
+func (g gaveUp) Error() string  { return "gave up: " + g.String() }
+
+// response remembers what was answered.
+type response struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// Unwrap lets http.ResponseController find the flusher and the hijacker.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Hijack implements http.Hijacker: an upgrade does not pass WriteHeader.
+func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffer, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.status = http.StatusSwitchingProtocols
+	}
+	return conn, buffer, err
+}
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// refuse answers for the proxy itself. reason is a fixed word: never an address,
+// never an error text.
+func (w *response) refuse(status int, reason string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, "evenkeel: %d %s: %s\n", status, http.StatusText(status), reason)
+}
+
+// wholeSeconds is a wait as Retry-After has it: rounded up, at least 1.
+func wholeSeconds(d time.Duration) string {
+	const most = 24 * time.Hour
+	return strconv.FormatInt(int64(max(1, (min(d, most)+time.Second-1)/time.Second)), 10)
+}
+
+// Source draws from the runtime's generator: a rand.Source without state, safe for
+// concurrent use.
+type Source struct{}
+
+// Uint64 implements rand.Source.
+func (Source) Uint64() uint64 { return rand.Uint64() }
+
+// buffers are ReverseProxy's copy buffers, so that it does not make 32 KiB for every
+// answer.
+type buffers struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[bufferSize]byte); ok {
+		return p[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+func (b *buffers) Put(s []byte) { b.pool.Put((*[bufferSize]byte)(s)) }
+
+// peer is the address of the client's end of the connection, without its port.
+func peer(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
