@@ -38,6 +38,10 @@ type Scenario struct {
 
 	Objective Objective `yaml:"objective" doc:"What a request should reach."`
 	Subjects  []string  `yaml:"subjects" doc:"What is compared unless named on the command line."`
+
+	// Text is the file as it was read, Comment what it says at its top.
+	Text    []byte
+	Comment string
 }
 
 // Expect names subjects.
@@ -146,7 +150,22 @@ func Parse(name string, data []byte, size Size) (*Scenario, error) {
 	if err := doc.Err(); err != nil {
 		return nil, err
 	}
-	return &sizes[size], nil
+	s := &sizes[size]
+	s.Text, s.Comment = data, comment(data)
+	return s, nil
+}
+
+// comment is the text of the comment lines at the top of a file.
+func comment(data []byte) string {
+	var lines []string
+	for line := range strings.Lines(string(data)) {
+		text, ok := strings.CutPrefix(strings.TrimSpace(line), "#")
+		if !ok {
+			break
+		}
+		lines = append(lines, strings.TrimSpace(text))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Capacity is what the servers can do together at nominal speed, requests a second.

@@ -1,0 +1,110 @@
+package live
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/evenkeel/evenkeel/lab/record"
+)
+
+const (
+	// maxLateness is how late the generator's p99 may be, in any case.
+	maxLateness = 2 * time.Millisecond
+	// latenessShare is how late it may be as a share of the median service time.
+	latenessShare = 0.05
+	// early is how much sooner than planned a request may seem to be sent: the
+	// clock's own grain.
+	early = 50 * time.Microsecond
+	// littleError is how far the two sides of Little's law may lie apart, for the
+	// requests of a whole trial.
+	littleError = 0.02
+)
+
+// generatorHealth measures how well the generator has kept its plan.
+func generatorHealth(requests []record.Request, gcPauses time.Duration) *record.Generator {
+	late := make([]float64, len(requests))
+	for i, r := range requests {
+		late[i] = float64(max(0, r.Sent.Sub(r.Planned)))
+	}
+	slices.Sort(late)
+	g := &record.Generator{GCPauses: gcPauses}
+	if len(late) == 0 {
+		return g
+	}
+	quantile := func(q float64) time.Duration { return time.Duration(stat.Quantile(q, stat.Empirical, late, nil)) }
+	g.LatenessP50, g.LatenessP99, g.LatenessMax = quantile(0.5), quantile(0.99), time.Duration(late[len(late)-1])
+	g.PeakInFlight, g.MeanInFlight, g.LittleInFlight = inFlight(requests)
+	return g
+}
+
+// inFlight follows the number of requests in flight: its peak, its mean over time by
+// integration, and what Little's law makes of it (arrivals a second times mean time in
+// flight).
+func inFlight(requests []record.Request) (peak int, mean, little float64) {
+	type change struct {
+		at time.Duration
+		by int
+	}
+	var changes []change
+	total := 0.0
+	for _, r := range requests {
+		changes = append(changes, change{time.Duration(r.Sent), 1}, change{time.Duration(r.Done), -1})
+		total += r.ServiceTime().Seconds()
+	}
+	slices.SortFunc(changes, func(a, b change) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(b.by, a.by)) })
+	area, now := 0.0, 0
+	for i, c := range changes {
+		if i > 0 {
+			area += float64(now) * (c.at - changes[i-1].at).Seconds()
+		}
+		now += c.by
+		peak = max(peak, now)
+	}
+	span := (changes[len(changes)-1].at - changes[0].at).Seconds()
+	if span <= 0 {
+		return peak, 0, 0
+	}
+	rate := float64(len(requests)) / span
+	return peak, area / span, rate * (total / float64(len(requests)))
+}
+
+// void says why a trial cannot be trusted; empty when it can.
+func void(requests []record.Request, planned int, g *record.Generator) string {
+	if len(requests) != planned {
+		return fmt.Sprintf("%d of %d planned requests were sent", len(requests), planned)
+	}
+	var service []float64
+	for i, r := range requests {
+		if r.Seq != int64(i) {
+			return fmt.Sprintf("request %d is missing", i)
+		}
+		if r.Sent < r.Planned.Add(-early) {
+			return fmt.Sprintf("request %d was sent %v before its time", i, r.Planned.Sub(r.Sent))
+		}
+		service = append(service, r.ServiceTime().Seconds())
+	}
+	slices.Sort(service)
+	budget := maxLateness
+	if len(service) > 0 {
+		median := stat.Quantile(0.5, stat.Empirical, service, nil)
+		budget = max(budget, time.Duration(latenessShare*median*float64(time.Second)))
+	}
+	switch {
+	case g.LatenessP99 > budget:
+		return fmt.Sprintf("the load generator was late: p99 %v, allowed %v", g.LatenessP99, budget)
+	case g.PeakInFlight > safeInFlight:
+		return fmt.Sprintf("%d requests in flight: more than %d, the generator's safe limit", g.PeakInFlight, safeInFlight)
+	case math.Abs(g.MeanInFlight-g.LittleInFlight) > littleError*g.LittleInFlight:
+		return fmt.Sprintf("Little's law does not hold: %.2f in flight, %.2f by rate and time", g.MeanInFlight, g.LittleInFlight)
+	}
+	return ""
+}
+
+// safeInFlight is how many requests in flight, and so connections and goroutines, the
+// generator is trusted with on a small machine.
+const safeInFlight = 20_000

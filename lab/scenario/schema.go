@@ -1,0 +1,48 @@
+package scenario
+
+import (
+	"encoding/json"
+
+	"github.com/evenkeel/evenkeel/core/config/strict"
+)
+
+// Schema returns the JSON Schema of scenario files.
+func Schema() ([]byte, error) {
+	file := struct {
+		Scenario `yaml:",inline"`
+		Live     Scenario `yaml:"live" doc:"What differs in the live size: laid over the rest, mappings merged, lists replaced."`
+	}{Scenario: Default()}
+	text, err := strict.Schema("evenkeel scenario", file)
+	if err != nil {
+		return nil, err
+	}
+	var schema map[string]any
+	if err := json.Unmarshal(text, &schema); err != nil {
+		return nil, err
+	}
+	// The live block says only what differs: nothing is required there, and what is
+	// left out is not the default but as in the rest of the file.
+	live := schema["properties"].(map[string]any)["live"]
+	relax(live)
+	text, err = json.MarshalIndent(schema, "", "  ")
+	return append(text, '\n'), err
+}
+
+// relax removes what a schema says of fields that are left out.
+func relax(schema any) {
+	switch s := schema.(type) {
+	case map[string]any:
+		delete(s, "required")
+		for name, value := range s {
+			if name == "default" {
+				delete(s, name)
+				continue
+			}
+			relax(value)
+		}
+	case []any:
+		for _, value := range s {
+			relax(value)
+		}
+	}
+}
