@@ -1,0 +1,72 @@
+# evenkeel: a latency-aware HTTP load balancer, and its laboratory.
+# Needs Go and make, nothing else. `make help` lists what there is.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS     := -X main.version=$(VERSION)
+OUT         := results/latest
+FUZZTIME    ?= 10s
+
+export GOTOOLCHAIN := local
+
+.DEFAULT_GOAL := help
+
+##@ Use
+
+.PHONY: run
+run: build ## the demo: the proxy, five simulated backends (one slow), a gentle load
+	bin/evenkeel demo $(ARGS)
+
+.PHONY: test
+test: ## all tests
+	$(GO) test ./...
+
+.PHONY: bench
+bench: build ## the scenarios simulated, then live; report in results/latest (SCENARIO=name for one)
+	bin/keellab sim $(SCENARIO) --out $(OUT)
+	bin/keellab run $(SCENARIO) --out $(OUT) --append
+
+##@ Develop
+
+.PHONY: build
+build: ## the binaries, into bin/
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: race
+race: ## all tests under the race detector
+	$(GO) test -race ./...
+
+.PHONY: bench-go
+bench-go: ## the Go benchmarks, with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg || exit 1; \
+		done; \
+	done
+
+.PHONY: lint
+lint: ## format, vet, staticcheck, tidiness
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) mod tidy -diff
+
+.PHONY: ci
+ci: lint build race ## exactly what CI runs
+
+.PHONY: clean
+clean: ## what was built and measured
+	rm -rf bin $(OUT)
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
