@@ -16,8 +16,13 @@ const golden = 0x9E3779B97F4A7C15
 // NewKey returns the key of a seed.
 func NewKey(seed uint64) Key { return Key{mix(seed + golden)} }
 
-// At returns the key one step further down the path. The receiver stays as it is.
-func (k Key) At(place uint64) Key { return Key{mix(k.state ^ mix(place+golden))} }
+// At returns the key one step further down the path. The receiver stays as it is. It
+// is to be asked before the first draw: each draw moves the key, and its places with it.
+//
+// The key is mixed once more than the place that joins it, so that a path and the same
+// numbers in another order are different places, and a number that stands twice does
+// not cancel itself out.
+func (k Key) At(place uint64) Key { return Key{mix(mix(k.state+golden) ^ place)} }
 
 // Uint64 draws the next number at this place.
 func (k *Key) Uint64() uint64 {

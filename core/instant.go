@@ -13,7 +13,7 @@ const Never Instant = 1<<63 - 1
 // Add returns t+d. Adding to Never, or past it, yields Never.
 func (t Instant) Add(d time.Duration) Instant {
 	sum := t + Instant(d)
-	if d > 0 && sum < t {
+	if t == Never || d > 0 && sum < t {
 		return Never
 	}
 	return sum

@@ -134,6 +134,9 @@ const effort = 4
 func (r *Router) Begin(now Instant, a *Ask, l *Lease) bool {
 	v := r.view.Load()
 	v.Pool.look(v, now, r.surveyed)
+	if a.Why != nil {
+		*a.Why = Decision{} // of an earlier attempt
+	}
 	for range effort {
 		c, ok := r.config.Picker.Pick(v, a, now, r.config.Source)
 		if !ok {

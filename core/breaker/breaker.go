@@ -105,7 +105,7 @@ func (b *Breaker) Peek(now core.Instant) core.Verdict {
 // until somebody probes it.
 func (b *Breaker) State(now core.Instant) core.State {
 	w := word(b.word.Load())
-	if w.state() == core.HalfOpen && w.until() <= now {
+	if w.hung(now) {
 		return core.Open
 	}
 	return w.state()
@@ -117,7 +117,7 @@ func (b *Breaker) at(w word, now core.Instant) core.State {
 	switch {
 	case w.state() == core.Open && now >= w.until():
 		return core.HalfOpen
-	case w.state() == core.HalfOpen && now >= w.until():
+	case w.hung(now):
 		// The probes were not answered in time: open since then.
 		if now >= w.until().Add(b.openFor(w.streak())) {
 			return core.HalfOpen
@@ -137,8 +137,11 @@ func (b *Breaker) Acquire(now core.Instant, forced bool) (core.Permit, bool) {
 		}
 		if state == core.HalfOpen {
 			next := w
-			if w.state() != core.HalfOpen || now >= w.until() {
+			switch {
+			case w.state() != core.HalfOpen || w.hung(now):
 				next = b.halfOpen(w, now)
+			case now >= w.until(): // nobody has owed an answer: there is more time
+				next = w.withUntil(now.Add(b.settings.ProbeTimeout))
 			}
 			if next.probes() < b.settings.Quota {
 				next = next.withProbes(next.probes() + 1)
@@ -162,7 +165,7 @@ func (b *Breaker) Release(p core.Permit, _ core.Instant) { b.returnProbe(p) }
 func (b *Breaker) returnProbe(p core.Permit) {
 	for isProbe(p) {
 		w := word(b.word.Load())
-		if w.generation() != generationOf(p) || b.word.CompareAndSwap(uint64(w), uint64(w.withProbes(w.probes()-1))) {
+		if w.generation() != generationOf(p) || w.probes() == 0 || b.word.CompareAndSwap(uint64(w), uint64(w.withProbes(w.probes()-1))) {
 			return
 		}
 	}
@@ -264,7 +267,10 @@ func (b *Breaker) swap(old, next word, now core.Instant) bool {
 	if old.generation() == next.generation() {
 		return true
 	}
-	if next.state() == core.Closed {
+	if next.state() != core.HalfOpen {
+		// On opening, so that nothing of it is left for whoever finds the breaker
+		// closed a moment before its closer gets here; on closing, for what was
+		// counted by those that came too late for the opening.
 		b.window.Reset()
 		b.consecutive.Store(0)
 	}

@@ -44,6 +44,15 @@ func (w word) until() core.Instant {
 	return core.Instant(w>>untilAt) * core.Instant(time.Millisecond)
 }
 
+// hung reports whether probes have not been answered in time. What was given back,
+// or never let in, owes no answer.
+func (w word) hung(now core.Instant) bool {
+	return w.state() == core.HalfOpen && now >= w.until() && w.probes() > w.successes()
+}
+
+func (w word) withUntil(t core.Instant) word {
+	return w&(1<<untilAt-1) | word(t/core.Instant(time.Millisecond))<<untilAt
+}
 func (w word) withStreak(n int) word    { return w&^(maxStreak<<streakAt) | word(n)<<streakAt }
 func (w word) withProbes(n int) word    { return w&^(sixBits<<probesAt) | word(n)<<probesAt }
 func (w word) withSuccesses(n int) word { return w&^(sixBits<<successesAt) | word(n)<<successesAt }

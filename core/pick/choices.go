@@ -6,8 +6,8 @@ import (
 	"github.com/evenkeel/evenkeel/core"
 )
 
-// Scan looks at every member and takes the one with the least score; of equals, the
-// first from a random slot on, so that they share evenly.
+// Scan looks at every member and takes the one with the least score; equals share
+// evenly.
 type Scan struct{ Score Score }
 
 // LeastRequests is the full scan for the least pending attempts per weight.
@@ -15,16 +15,8 @@ func LeastRequests() Scan { return Scan{Load} }
 
 // Pick implements core.Picker.
 func (p Scan) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source) (core.Choice, bool) {
-	n := len(v.Members)
-	if n == 0 {
-		return core.Choice{}, false
-	}
-	b := best{slot: -1}
-	start := Below(src, n)
-	for slot := start; slot < n; slot++ {
-		b.offer(v, a, now, slot, p.Score)
-	}
-	for slot := range start {
+	b := newBest(src)
+	for slot := range v.Members {
 		b.offer(v, a, now, slot, p.Score)
 	}
 	return core.Choice{Slot: b.slot}, b.slot >= 0
@@ -56,13 +48,11 @@ func (p *Choices) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Sou
 	if n == 0 {
 		return core.Choice{}, false
 	}
-	b := best{slot: -1}
+	b := newBest(src)
 	switch {
 	case n <= p.D:
-		// Everybody is drawn; from a random slot on, so that equals share evenly.
-		start := Below(src, n)
-		for i := range n {
-			b.offer(v, a, now, (start+i)%n, p.Score)
+		for slot := range n { // everybody is drawn
+			b.offer(v, a, now, slot, p.Score)
 		}
 	case p.D == 2:
 		// The second draw is from the n-1 others: it steps over the first.

@@ -40,14 +40,21 @@ func rank(a *core.Ask, v core.Verdict) int {
 	return 0
 }
 
-// best keeps the best candidate seen so far.
+// best keeps the best candidate seen so far; of equals, each with the same chance
+// (reservoir sampling), wherever they stand. To start at a random slot and take the
+// first of them would give a member its own share and that of every worse one that
+// stands before it.
 type best struct {
-	slot  int
+	src   rand.Source
+	slot  int // -1 while there is none
 	rank  int
 	score float64
+	equal int // how many were as good as this one
 }
 
-// offer considers the member in a slot and reports whether it may take work.
+func newBest(src rand.Source) best { return best{src: src, slot: -1} }
+
+// offer considers the member in a slot.
 func (b *best) offer(v *core.View, a *core.Ask, now core.Instant, slot int, score Score) {
 	m := v.Members[slot]
 	verdict := a.Verdict(m, now)
@@ -61,7 +68,12 @@ func (b *best) offer(v *core.View, a *core.Ask, now core.Instant, slot int, scor
 	if a.Why != nil {
 		a.Why.Consider(m, verdict, s)
 	}
-	if b.slot < 0 || r < b.rank || r == b.rank && s < b.score {
-		b.slot, b.rank, b.score = slot, r, s
+	switch {
+	case b.slot < 0 || r < b.rank || r == b.rank && s < b.score:
+		b.slot, b.rank, b.score, b.equal = slot, r, s, 1
+	case r == b.rank && s == b.score:
+		if b.equal++; Below(b.src, b.equal) == 0 {
+			b.slot = slot
+		}
 	}
 }

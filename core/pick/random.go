@@ -11,7 +11,7 @@ type Random struct{}
 
 // Pick implements core.Picker. It draws until it meets a member that may take
 // work; when half of a pool is barred, the chance of not meeting one in all the
-// draws is 1 in 256, and then the rest is scanned from a random slot on.
+// draws is 1 in 256, and then all are scanned.
 func (Random) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source) (core.Choice, bool) {
 	n := len(v.Members)
 	if n == 0 {
@@ -28,10 +28,9 @@ func (Random) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source)
 			return core.Choice{Slot: slot}, true
 		}
 	}
-	b := best{slot: -1}
-	start := Below(src, n)
-	for i := range n {
-		b.offer(v, a, now, (start+i)%n, equal)
+	b := newBest(src)
+	for slot := range n {
+		b.offer(v, a, now, slot, equal)
 	}
 	return core.Choice{Slot: b.slot}, b.slot >= 0
 }

@@ -1,0 +1,102 @@
+package adaptive_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"github.com/evenkeel/evenkeel/adaptive"
+	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/core/config"
+)
+
+// runtimeSource draws like the proxy's: from the runtime, safe for concurrent use.
+type runtimeSource struct{}
+
+func (runtimeSource) Uint64() uint64 { return rand.Uint64() }
+
+// worker makes attempts at one router, each 10 µs after the last, as under 100,000 a
+// second; looks at the pool included.
+type worker struct {
+	*core.Router
+	now      core.Instant
+	ask      core.Ask
+	lease    core.Lease
+	adaptive int // decisions of the strategy's own, not of the fallback
+}
+
+// attempt is pick, acquire, answer and settle. Each member has a latency of its own,
+// 1 to 7 ms, so that the signal is not flat.
+func (w *worker) attempt(b *testing.B) {
+	w.now += 10_000
+	if !w.Begin(w.now, &w.ask, &w.lease) {
+		b.Fatal("begin: got no lease")
+	}
+	if w.lease.Choice().Mode == core.Adaptive {
+		w.adaptive++
+	}
+	key := w.lease.Member().Key
+	answered := w.now + core.Instant(1+key[len(key)-1]%7)*ms
+	s := core.Sample{Outcome: core.Success}
+	w.lease.Answered(answered, s)
+	w.lease.Settle(answered, s)
+}
+
+// benchmarked runs a benchmark for the strategies and sizes that are compared, over
+// members that have all answered. The benchmark goes on where the last round of it
+// ended, and returns how many of its attempts were decided by the strategy itself.
+func benchmarked(b *testing.B, run func(b *testing.B, r *core.Router, clock *atomic.Int64) int) {
+	for _, name := range []string{"round-robin", "p2c-ewma"} {
+		for _, n := range []int{2, 10, 100, 1000} {
+			p := config.DefaultPolicies()
+			p.Strategy = config.NewStrategy(name)
+			r, err := adaptive.Build(p, core.Driver{Source: runtimeSource{}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := r.Update(0, numbered(n)); err != nil {
+				b.Fatal(err)
+			}
+			w := worker{Router: r}
+			for range 3 * n {
+				w.now += 3 * sec / core.Instant(n)
+				w.attempt(b)
+			}
+			var clock atomic.Int64
+			clock.Store(int64(w.now))
+			b.Run(fmt.Sprintf("%s/members=%d", name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				adaptive := run(b, r, &clock)
+				b.ReportMetric(float64(adaptive)/float64(b.N), "adaptive/op")
+			})
+		}
+	}
+}
+
+func BenchmarkAttempt(b *testing.B) {
+	benchmarked(b, func(b *testing.B, r *core.Router, clock *atomic.Int64) int {
+		w := worker{Router: r, now: core.Instant(clock.Load())}
+		for b.Loop() {
+			w.attempt(b)
+		}
+		clock.Store(int64(w.now))
+		return w.adaptive
+	})
+}
+
+func BenchmarkAttemptParallel(b *testing.B) {
+	benchmarked(b, func(b *testing.B, r *core.Router, clock *atomic.Int64) int {
+		start := core.Instant(clock.Load())
+		var adaptive atomic.Int64
+		b.RunParallel(func(pb *testing.PB) {
+			w := worker{Router: r, now: start}
+			for pb.Next() {
+				w.attempt(b)
+			}
+			adaptive.Add(int64(w.adaptive))
+			clock.Store(max(clock.Load(), int64(w.now)))
+		})
+		return int(adaptive.Load())
+	})
+}

@@ -1,0 +1,298 @@
+package ewma_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/evenkeel/evenkeel/adaptive/ewma"
+	"github.com/evenkeel/evenkeel/core"
+)
+
+const (
+	ms  = core.Instant(time.Millisecond)
+	sec = core.Instant(time.Second)
+)
+
+// direct is a picker that takes the slot it is told.
+type direct struct{ slot int }
+
+func (d *direct) Pick(*core.View, *core.Ask, core.Instant, rand.Source) (core.Choice, bool) {
+	return core.Choice{Slot: d.slot}, true
+}
+
+// rig is a router whose members are estimated with a decay of ten seconds.
+type rig struct {
+	*core.Router
+	direct *direct
+}
+
+func newRig(t testing.TB, keys ...string) *rig {
+	t.Helper()
+	r := &rig{direct: &direct{}}
+	r.Router = core.NewRouter(core.Config{
+		Driver: core.Driver{Source: rand.NewPCG(1, 2)},
+		Picker: r.direct,
+		Equip:  func(m *core.Member) core.Parts { return core.Parts{Estimator: ewma.New(m, 10*time.Second)} },
+	})
+	var es []core.Endpoint
+	for _, k := range keys {
+		es = append(es, core.Endpoint{Key: k, Weight: 1})
+	}
+	if err := r.Update(0, es); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *rig) member(slot int) *core.Member { return r.View().Members[slot] }
+
+// begin leases the member in a slot. Every begin looks anew, so that the median is
+// that of this instant.
+func (r *rig) begin(t testing.TB, now core.Instant, slot int) *core.Lease {
+	t.Helper()
+	r.direct.slot = slot
+	r.View().Pool.Stale()
+	l := new(core.Lease)
+	if !r.Begin(now, &core.Ask{}, l) {
+		t.Fatal("begin: got no lease")
+	}
+	return l
+}
+
+// answer takes a member through an attempt that ends at now, answered after the latency.
+func (r *rig) answer(t testing.TB, now core.Instant, slot int, latency time.Duration, s core.Sample) {
+	t.Helper()
+	l := r.begin(t, now.Add(-latency), slot)
+	l.Answered(now, s)
+	l.Settle(now, s)
+}
+
+var ok = core.Sample{Outcome: core.Success}
+
+// near compares to within what the word rounds: 2^-24 of the estimate, and up to a
+// tick of 65.5 µs of the time, which of ten seconds' decay is 6.6e-6 of the difference
+// between estimate and sample: less than 1e-4 where that is ten times the estimate.
+func near(t testing.TB, what string, got, want float64) {
+	t.Helper()
+	if math.Abs(got-want) > 1e-4*math.Abs(want) {
+		t.Errorf("%s: got %v s, want %v s", what, got, want)
+	}
+}
+
+func TestUpdateRule(t *testing.T) {
+	type sample struct {
+		at      core.Instant
+		latency time.Duration
+	}
+	cases := map[string]struct {
+		samples []sample
+		want    float64 // seconds, at the last sample
+	}{
+		"the first is taken as it is":   {[]sample{{sec, 100e6}}, 0.1},
+		"the same stays":                {[]sample{{sec, 100e6}, {3 * sec, 100e6}}, 0.1},
+		"a decay later, 63 % are new":   {[]sample{{sec, 100e6}, {11 * sec, 20e6}}, 0.1*math.Exp(-1) + 0.02*(1-math.Exp(-1))},
+		"soon after, little is":         {[]sample{{sec, 100e6}, {sec + 100*ms, 1100e6}}, 0.1 + (1-math.Exp(-0.01))*1.0},
+		"it goes by time, not by count": {[]sample{{sec, 100e6}, {sec, 900e6}, {sec, 900e6}}, 0.1},
+		"three": {[]sample{{sec, 100e6}, {6 * sec, 50e6}, {11 * sec, 10e6}},
+			(0.1*math.Exp(-0.5)+0.05*(1-math.Exp(-0.5)))*math.Exp(-0.5) + 0.01*(1-math.Exp(-0.5))},
+		"long after, all is": {[]sample{{sec, 100e6}, {1001 * sec, 10e6}}, 0.01},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "a")
+			for _, s := range c.samples {
+				r.answer(t, s.at, 0, s.latency, ok)
+			}
+			got, fresh := r.member(0).Latency(c.samples[len(c.samples)-1].at)
+			near(t, "latency", got, c.want)
+			if !fresh {
+				t.Error("fresh: got false, want true")
+			}
+		})
+	}
+}
+
+// A failed first attempt is the whole estimate.
+func TestFailuresAreSlow(t *testing.T) {
+	cases := map[string]struct {
+		answered bool
+		sample   core.Sample
+		took     time.Duration
+		want     float64 // seconds; 0 for nothing learned
+	}{
+		"a fast refusal":               {false, core.Sample{Outcome: core.ConnectFailure}, time.Millisecond, 5},
+		"a fast reset":                 {false, core.Sample{Outcome: core.Reset}, time.Millisecond, 5},
+		"a fast 500":                   {true, core.Sample{Outcome: core.ServerError}, time.Millisecond, 5},
+		"a slow timeout":               {false, core.Sample{Outcome: core.Timeout}, 20 * time.Second, 20},
+		"Retry-After":                  {true, core.Sample{Outcome: core.Throttled, RetryAfter: 60 * time.Second}, time.Millisecond, 60},
+		"Retry-After, small":           {true, core.Sample{Outcome: core.Throttled, RetryAfter: time.Second}, time.Millisecond, 5},
+		"Retry-After, capped":          {true, core.Sample{Outcome: core.Throttled, RetryAfter: time.Hour}, time.Millisecond, 300},
+		"a client's mistake is fast":   {true, core.Sample{Outcome: core.ClientError}, 3 * time.Millisecond, 0.003},
+		"so is a success, with a wish": {true, core.Sample{Outcome: core.Success, RetryAfter: time.Hour}, 3 * time.Millisecond, 0.003},
+		"an abandoned one":             {false, core.Sample{Outcome: core.Abandoned}, 9 * time.Second, 0},
+		"an end without an answer":     {false, ok, 9 * time.Second, 0},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "a")
+			l := r.begin(t, sec, 0)
+			end := sec.Add(c.took)
+			if c.answered {
+				l.Answered(end, c.sample)
+			}
+			l.Settle(end, c.sample)
+			got, known := r.member(0).Latency(end)
+			if known != (c.want > 0) {
+				t.Errorf("known: got %v, want %v", known, c.want > 0)
+			}
+			near(t, "latency", got, c.want)
+		})
+	}
+}
+
+// The end teaches what the answer did not: a well answered one that breaks is a
+// failure, one that the client leaves is nothing more, and nothing is told twice.
+func TestTheEndAfterTheAnswer(t *testing.T) {
+	w := math.Exp(-1)
+	for end, want := range map[core.Outcome]float64{
+		core.Success:   0.01,
+		core.Abandoned: 0.01,
+		core.Reset:     0.01*w + 10.01*(1-w), // a decay later; it took 10.01 s in all
+	} {
+		r := newRig(t, "a")
+		l := r.begin(t, 0, 0)
+		l.Answered(10*ms, ok)
+		l.Settle(10*sec+10*ms, core.Sample{Outcome: end})
+		got, _ := r.member(0).Latency(10*sec + 10*ms)
+		near(t, "latency after "+end.String(), got, want)
+	}
+}
+
+// What is not confirmed drifts to the pool's median; reading changes nothing.
+func TestProjection(t *testing.T) {
+	r := newRig(t, "slow", "median", "fast")
+	r.answer(t, sec, 0, 100*time.Millisecond, ok)
+	r.answer(t, sec, 1, 10*time.Millisecond, ok)
+	r.answer(t, sec, 2, time.Millisecond, ok)
+	r.begin(t, sec, 1).Settle(sec, core.Sample{Outcome: core.Abandoned})
+	near(t, "median", r.View().Pool.MedianLatency(), 0.01)
+	for _, idle := range []time.Duration{0, time.Second, 10 * time.Second, 29 * time.Second, 100 * time.Second} {
+		w := math.Exp(-idle.Seconds() / 10)
+		for slot, own := range []float64{0.1, 0.01, 0.001} {
+			for range 2 {
+				got, fresh := r.member(slot).Latency(sec.Add(idle))
+				near(t, r.member(slot).Key+" after "+idle.String(), got, 0.01+(own-0.01)*w)
+				near(t, "its cost", r.member(slot).Cost(sec.Add(idle)), 0.01+(own-0.01)*w)
+				if want := idle < 30*time.Second; fresh != want {
+					t.Errorf("fresh after %v: got %v, want %v", idle, fresh, want)
+				}
+			}
+		}
+	}
+}
+
+// A cold member costs as much as the median of its peers, and no other latency comes
+// near its second attempt.
+func TestColdMember(t *testing.T) {
+	r := newRig(t, "cold", "a", "b", "c")
+	if got := r.member(0).Cost(0); got != 0 {
+		t.Errorf("cost when nothing is known: got %v, want 0", got)
+	}
+	for slot, latency := range []time.Duration{1: 10e6, 2: 20e6, 3: 30e6} {
+		if slot > 0 {
+			r.answer(t, sec, slot, latency, ok)
+		}
+	}
+	l := r.begin(t, sec, 0)
+	near(t, "cost with one pending", r.member(0).Cost(sec), 1e6+0.02)
+	l.Settle(sec, core.Sample{Outcome: core.Abandoned})
+	near(t, "cost", r.member(0).Cost(sec), 0.02)
+	r.answer(t, sec, 0, 7*time.Millisecond, ok)
+	near(t, "cost after its first answer", r.member(0).Cost(sec), 0.007)
+}
+
+// The cost counts what is pending; a member that owes an answer is at least as slow
+// as it has been silent, which is seen long before a timeout; a stream is not lateness.
+func TestSilence(t *testing.T) {
+	r := newRig(t, "a")
+	r.answer(t, sec, 0, 10*time.Millisecond, ok)
+	cost := func(what string, at core.Instant, want float64) {
+		t.Helper()
+		near(t, what, r.member(0).Cost(at), want)
+	}
+	cost("idle", sec, 0.01)
+	first := r.begin(t, sec, 0)
+	cost("one pending", sec, 0.01*2)
+	cost("silent for less than its latency", sec+5*ms, 0.01*2)
+	cost("silent for half a second", sec+500*ms, 0.5*2)
+	second := r.begin(t, sec+500*ms, 0)
+	cost("another does not break the silence", sec+600*ms, 0.6*3)
+	second.Answered(sec+600*ms, ok)
+	e := 0.01 + (0.1-0.01)*(1-math.Exp(-0.06))
+	cost("an answer does", sec+600*ms, e*3)
+	cost("silent again", sec+1600*ms, 1.0*3)
+	second.Settle(sec+1600*ms, ok)
+	cost("it settles", sec+1600*ms, 1.0*2)
+	first.Settle(sec+1600*ms, core.Sample{Outcome: core.Abandoned})
+	r.View().Pool.Stale()
+	stream := r.begin(t, sec+1600*ms, 0)
+	stream.Answered(sec+1600*ms, core.Sample{Outcome: core.Abandoned}) // teaches nothing
+	hour := 3600 * sec
+	if got, most := r.member(0).Cost(hour), 2*0.1; got > most {
+		t.Errorf("a stream after an hour: got %v s, want at most %v s", got, most)
+	}
+	later := r.begin(t, hour, 0)
+	if got, least := r.member(0).Cost(hour+sec), 3*1.0; math.Abs(got-least) > 1e-9 {
+		t.Errorf("a hung one beside the stream: got %v s, want %v s", got, least)
+	}
+	later.Settle(hour+sec, core.Sample{Outcome: core.Abandoned})
+	stream.Settle(hour+sec, core.Sample{Outcome: core.Abandoned})
+	if got, most := r.member(0).Cost(hour+2*sec), 0.1; got > most {
+		t.Errorf("nothing pending: got %v s, want at most %v s", got, most)
+	}
+}
+
+func TestAbandonedTeachesNothing(t *testing.T) {
+	r := newRig(t, "a")
+	r.answer(t, sec, 0, 10*time.Millisecond, ok)
+	l := r.begin(t, sec, 0)
+	l.Settle(9*sec, core.Sample{Outcome: core.Abandoned})
+	near(t, "latency", func() float64 { x, _ := r.member(0).Latency(sec); return x }(), 0.01)
+	if _, fresh := r.member(0).Latency(31*sec + 1*ms); fresh {
+		t.Error("fresh 30 s after the last sample: got true, want false")
+	}
+}
+
+// A clock a little behind the last sample's neither breaks nor forgets anything.
+func TestClockBehind(t *testing.T) {
+	r := newRig(t, "a")
+	r.answer(t, 10*sec, 0, 10*time.Millisecond, ok)
+	got, fresh := r.member(0).Latency(9 * sec)
+	near(t, "latency a second before", got, 0.01)
+	if !fresh {
+		t.Error("fresh: got false, want true")
+	}
+	l := r.begin(t, 10*sec, 0)
+	if got := r.member(0).Cost(9 * sec); got < 0 || math.IsNaN(got) {
+		t.Errorf("cost a second before: got %v, want at least 0", got)
+	}
+	l.Settle(10*sec, core.Sample{Outcome: core.Abandoned})
+}
+
+func TestAllocatesNothing(t *testing.T) {
+	r := newRig(t, "a", "b")
+	m, now := r.member(0), core.Instant(0)
+	e := ewma.New(m, 0)
+	if got := testing.AllocsPerRun(200, func() {
+		now += ms
+		e.Begin(now)
+		e.Cost(now)
+		e.Latency(now)
+		e.Answered(now, core.Sample{FirstAnswer: 5})
+		e.End(now, core.Sample{Outcome: core.Reset, FirstAnswer: 5, Total: 6})
+	}); got != 0 {
+		t.Errorf("allocations: got %v, want 0", got)
+	}
+}

@@ -1,0 +1,188 @@
+package fallback_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evenkeel/evenkeel/adaptive/fallback"
+	"github.com/evenkeel/evenkeel/core"
+)
+
+const (
+	ms  = core.Instant(1e6)
+	sec = core.Instant(1e9)
+)
+
+// Surveys of six members.
+var (
+	good   = core.Survey{Members: 6, Undrained: 6, Open: 6, Ready: 6, Fresh: 6, LowCost: 1, HighCost: 3, Level: true}
+	thin   = with(good, func(s *core.Survey) { s.Fresh = 2 })
+	flat   = with(good, func(s *core.Survey) { s.HighCost = 1.05 })
+	barred = with(good, func(s *core.Survey) { s.Open, s.Ready, s.Fresh = 2, 2, 2 })
+)
+
+func with(s core.Survey, change func(*core.Survey)) core.Survey {
+	change(&s)
+	return s
+}
+
+// mode is a mode with its reason, in words.
+func mode(p *fallback.Picker) string {
+	m, r := p.Mode()
+	return m.String() + " " + r.String()
+}
+
+const (
+	adaptive    = "adaptive none"
+	fellThin    = "fallback signal-thin"
+	fellFlat    = "fallback signal-flat"
+	panicked    = "panic few-ready"
+	threshold   = 0.5
+	goesLatency = true
+)
+
+func TestOneSurvey(t *testing.T) {
+	cases := map[string]struct {
+		latency bool
+		panics  float64
+		survey  core.Survey
+		want    string
+	}{
+		"good":                         {true, threshold, good, adaptive},
+		"nobody":                       {true, threshold, core.Survey{Level: true}, fellThin},
+		"nobody, without latency":      {false, threshold, core.Survey{Level: true}, adaptive},
+		"one fresh":                    {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Fresh = 1, 1 }), fellThin},
+		"two of two fresh":             {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Fresh = 2, 2 }), adaptive},
+		"half of them fresh":           {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 3 }), adaptive},
+		"fewer than half of them":      {true, threshold, thin, fellThin},
+		"just flat":                    {true, threshold, with(good, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11 }), fellFlat},
+		"just not":                     {true, threshold, with(good, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11.001 }), adaptive},
+		"flat, but something to level": {true, threshold, with(flat, func(s *core.Survey) { s.Level = false }), adaptive},
+		"thin and flat":                {true, threshold, with(flat, func(s *core.Survey) { s.Fresh = 0 }), fellThin},
+		"thin, without latency":        {false, threshold, thin, adaptive},
+		"flat, without latency":        {false, threshold, flat, adaptive},
+		"half of them open":            {true, threshold, with(good, func(s *core.Survey) { s.Open, s.Ready, s.Fresh = 3, 3, 3 }), adaptive},
+		"fewer than half":              {true, threshold, barred, panicked},
+		"without latency":              {false, threshold, barred, panicked},
+		"drained ones do not count":    {true, threshold, with(barred, func(s *core.Survey) { s.Undrained = 4 }), adaptive},
+		"full ones are well":           {true, threshold, with(barred, func(s *core.Survey) { s.Open = 6 }), adaptive},
+		"never":                        {true, 0, with(barred, func(s *core.Survey) { s.Open = 0 }), adaptive},
+		"unless all are":               {true, 1, with(good, func(s *core.Survey) { s.Open = 5 }), panicked},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := fallback.New(nil, c.latency, c.panics)
+			p.Survey(0, c.survey)
+			if got := mode(p); got != c.want {
+				t.Errorf("mode: got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestModesOverTime(t *testing.T) {
+	type step struct {
+		at     core.Instant
+		survey core.Survey
+		want   string
+	}
+	for name, steps := range map[string][]step{
+		"a worse one is entered at once": {
+			{0, good, adaptive}, {1, thin, fellThin}, {2, barred, panicked},
+		},
+		"straight into panic": {{0, good, adaptive}, {1, barred, panicked}},
+		"a better one after a second": {
+			{0, thin, fellThin}, {ms, good, fellThin}, {sec, good, fellThin}, {sec + ms, good, adaptive},
+		},
+		"a second without a break": {
+			{0, thin, fellThin}, {ms, good, fellThin}, {sec, thin, fellThin}, {sec + ms, good, fellThin},
+			{2 * sec, good, fellThin}, {2*sec + ms, good, adaptive},
+		},
+		"a second since one was due, not since the last look": {
+			{0, thin, fellThin}, {ms, good, fellThin}, {5 * sec, good, adaptive},
+		},
+		"out of panic": {
+			{0, barred, panicked}, {ms, good, panicked}, {sec, good, panicked}, {sec + ms, good, adaptive},
+		},
+		"out of panic into what is due then": {
+			{0, barred, panicked}, {ms, good, panicked}, {sec, flat, panicked}, {sec + ms, flat, fellFlat},
+		},
+		"the reason follows at once": {{0, thin, fellThin}, {1, flat, fellFlat}, {2, thin, fellThin}},
+		"back in panic":              {{0, barred, panicked}, {ms, good, panicked}, {2 * ms, barred, panicked}, {sec + ms, good, panicked}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := fallback.New(nil, goesLatency, threshold)
+			for _, s := range steps {
+				p.Survey(s.at, s.survey)
+				if got := mode(p); got != s.want {
+					t.Fatalf("mode at %v: got %s, want %s", s.at.Sub(0), got, s.want)
+				}
+			}
+		})
+	}
+}
+
+// gate says what it is told to.
+type gate struct{ verdict core.Verdict }
+
+func (g *gate) Peek(core.Instant) core.Verdict                 { return g.verdict }
+func (g *gate) Acquire(core.Instant, bool) (core.Permit, bool) { return 0, true }
+func (*gate) Release(core.Permit, core.Instant)                {}
+func (*gate) Answered(core.Permit, core.Instant, core.Sample)  {}
+func (*gate) Settle(core.Permit, core.Instant, core.Sample)    {}
+
+// last is a strategy of its own: the last slot, whatever it is.
+type last struct{}
+
+func (last) Pick(v *core.View, _ *core.Ask, _ core.Instant, _ rand.Source) (core.Choice, bool) {
+	return core.Choice{Slot: len(v.Members) - 1}, true
+}
+
+// Each mode chooses in its own way, and says so.
+func TestPick(t *testing.T) {
+	verdicts := []core.Verdict{core.Ready, core.Barred, core.Ready, core.Full, core.Drained}
+	p := fallback.New(last{}, goesLatency, threshold)
+	slot := 0
+	r := core.NewRouter(core.Config{
+		Driver: core.Driver{Source: rand.NewPCG(1, 2)},
+		Picker: last{},
+		Equip: func(*core.Member) core.Parts {
+			slot++
+			return core.Parts{Gates: []core.Gate{&gate{verdicts[slot-1]}}}
+		},
+	})
+	if err := r.Update(0, []core.Endpoint{{Key: "0", Weight: 1}, {Key: "1", Weight: 1}, {Key: "2", Weight: 1}, {Key: "3", Weight: 1}, {Key: "4"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		survey core.Survey
+		want   core.Choice
+		slots  []int
+	}{
+		{good, core.Choice{}, []int{4, 4, 4}},
+		{thin, core.Choice{Mode: core.Fallback, Reason: core.SignalThin}, []int{0, 2, 0, 2}},
+		{flat, core.Choice{Mode: core.Fallback, Reason: core.SignalFlat}, []int{0, 2, 0, 2}},
+		{barred, core.Choice{Mode: core.Panic, Reason: core.FewReady}, []int{0, 1, 2, 0, 1, 2}},
+	} {
+		p.Survey(0, c.survey)
+		var slots []int
+		for range c.slots {
+			got, ok := p.Pick(r.View(), &core.Ask{}, 0, nil)
+			if !ok {
+				t.Fatalf("pick in %s: got nobody", mode(p))
+			}
+			slots = append(slots, got.Slot)
+			if got.Slot = 0; got != c.want {
+				t.Errorf("choice: got %v, want %v", got, c.want)
+			}
+		}
+		if diff := cmp.Diff(c.slots, slots); diff != "" {
+			t.Errorf("slots in %s (-want +got):\n%s", mode(p), diff)
+		}
+	}
+	if _, ok := p.Pick(&core.View{}, &core.Ask{}, 0, nil); ok {
+		t.Error("panic with nobody: got somebody")
+	}
+}

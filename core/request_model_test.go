@@ -1,0 +1,258 @@
+package core_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/core/breaker"
+	"github.com/evenkeel/evenkeel/core/pick"
+)
+
+// phase is what a driver knows of its request.
+type phase int
+
+const (
+	ended phase = iota
+	waiting
+	woken // and not yet told so
+	trying
+	delivering
+)
+
+// driven is a request and what its driver knows.
+type driven struct {
+	core.Request
+	phase   phase
+	attempt int
+	until   core.Instant
+}
+
+// drivers drives several requests through one router, as a test of rapid draws it.
+type drivers struct {
+	router    *core.Router
+	admission *core.Admission
+	limit     int
+	requests  []*driven
+	now       core.Instant
+	members   map[*core.Member]*gate // all that ever were
+	attempts  int
+}
+
+func newDrivers(t *rapid.T) *drivers {
+	d := &drivers{members: map[*core.Member]*gate{}}
+	d.attempts = rapid.IntRange(0, core.MaxAttempts).Draw(t, "attempts")
+	policy := core.Policy{
+		Attempts:     d.attempts,
+		AnswerWithin: rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(t, "answer within"),
+		Total:        rapid.SampledFrom([]time.Duration{0, 3 * time.Second}).Draw(t, "total"),
+	}
+	if rapid.Bool().Draw(t, "budget") {
+		policy.Budget = core.NewBudget(0.2, 0.1)
+	}
+	if d.limit = rapid.IntRange(0, 3).Draw(t, "limit"); d.limit > 0 {
+		d.admission = core.NewAdmission(d.limit, rapid.IntRange(0, 2).Draw(t, "room"), time.Second)
+	}
+	var picker core.Picker = &pick.RoundRobin{}
+	if rapid.Bool().Draw(t, "choices") {
+		picker = pick.NewChoices(2, pick.Load)
+	}
+	d.router = core.NewRouter(core.Config{
+		Driver: core.Driver{Source: rand.NewPCG(3, 4)}, Picker: picker, Policy: policy, Admission: d.admission,
+		Equip: func(m *core.Member) core.Parts {
+			b, err := breaker.New(breaker.Settings{
+				ConsecutiveFailures: 2, OpenFor: time.Second, MaxOpenFor: 4 * time.Second, Quota: 1, ProbeTimeout: time.Second,
+			}, m.Turned)
+			if err != nil {
+				panic(err)
+			}
+			d.members[m] = &gate{}
+			return core.Parts{Gates: []core.Gate{d.members[m], b}}
+		},
+	})
+	for range 5 {
+		q := &driven{}
+		q.Ticket.Waiter = q
+		d.requests = append(d.requests, q)
+	}
+	return d
+}
+
+// any draws one of the requests that are in the phase; it skips when there is none.
+func (d *drivers) any(t *rapid.T, p phase) *driven {
+	var in []*driven
+	for _, q := range d.requests {
+		if q.phase == p {
+			in = append(in, q)
+		}
+	}
+	if len(in) == 0 {
+		t.Skip("nobody is there")
+	}
+	return in[rapid.IntRange(0, len(in)-1).Draw(t, "who")]
+}
+
+// obey takes in what the request said.
+func (d *drivers) obey(q *driven, a core.Action) {
+	switch a.Do {
+	case core.Try:
+		q.phase, q.attempt, q.until = trying, a.Attempt, a.Until
+	case core.Wait:
+		q.phase, q.until = waiting, a.Until
+	case core.Deliver:
+		q.phase, q.attempt = delivering, a.Attempt
+	case core.GiveUp:
+		q.phase = ended
+	}
+	d.wake(a.Wake)
+}
+
+func (d *drivers) wake(t *core.Ticket) {
+	if t != nil {
+		t.Waiter.(*driven).phase = woken
+	}
+}
+
+// check holds the books of the router against what the drivers know. Invariants:
+//   - a member's pending attempts are the live leases for it, its permits are all
+//     held by them or given back;
+//   - a request that tries or delivers has exactly one live lease, any other none;
+//   - a request never tried a member twice, nor more often than it may;
+//   - at most limit requests are in flight: those that try, deliver or were woken.
+func (d *drivers) check(t *rapid.T) {
+	live := map[*core.Member]int{}
+	var inFlight, inQueue int
+	for _, q := range d.requests {
+		var tried []*core.Member
+		leases := 0
+		for i := range q.Attempts() {
+			l := q.Lease(i)
+			if slices.Contains(tried, l.Member()) {
+				t.Fatalf("tried %s twice", l.Member().Key)
+			}
+			tried = append(tried, l.Member())
+			if l.Live() {
+				leases++
+				live[l.Member()]++
+			}
+		}
+		if most := max(d.attempts, 1); len(tried) > most {
+			t.Fatalf("attempts: got %d, want at most %d", len(tried), most)
+		}
+		want := 0
+		switch q.phase {
+		case trying, delivering:
+			want = 1
+			inFlight++
+		case woken:
+			inFlight++
+		case waiting:
+			inQueue++
+		}
+		if leases != want {
+			t.Fatalf("live leases of a request in phase %d: got %d, want %d", q.phase, leases, want)
+		}
+	}
+	for m, g := range d.members {
+		if m.Pending() != live[m] {
+			t.Fatalf("pending at %s: got %d, want %d", m.Key, m.Pending(), live[m])
+		}
+		if got := g.acquired - g.released - len(g.settled); got != live[m] {
+			t.Fatalf("permits out at %s: got %d, want %d", m.Key, got, live[m])
+		}
+	}
+	if d.admission == nil {
+		return
+	}
+	if in, queued := d.admission.InFlight(); in != inFlight || queued != inQueue || in > d.limit {
+		t.Fatalf("in flight and waiting: got %d and %d, want %d (at most %d) and %d", in, queued, inFlight, d.limit, inQueue)
+	}
+}
+
+// Random sequences of legal events, over several requests at one router whose pool
+// changes under them. See check for the invariants.
+func TestRequestsAgainstBooks(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := newDrivers(t)
+		change := func(t *rapid.T) {
+			var es []core.Endpoint
+			for i := range 4 {
+				if w := rapid.IntRange(-1, 2).Draw(t, "weight"); w >= 0 {
+					es = append(es, core.Endpoint{Key: fmt.Sprint(i), Weight: float64(w)})
+				}
+			}
+			if err := d.router.Update(d.now, es); err != nil {
+				t.Fatal(err)
+			}
+		}
+		change(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"change": change,
+			"advance": func(t *rapid.T) {
+				d.now = d.now.Add(time.Duration(rapid.IntRange(1, 1500).Draw(t, "ms")) * time.Millisecond)
+			},
+			"full": func(t *rapid.T) {
+				for _, m := range d.router.View().Members {
+					d.members[m].verdict = rapid.SampledFrom([]core.Verdict{core.Ready, core.Ready, core.Full}).Draw(t, m.Key)
+				}
+			},
+			"start": func(t *rapid.T) {
+				q := d.any(t, ended)
+				q.Reset()
+				q.Ticket.Waiter = q
+				d.obey(q, q.Start(d.now, d.router, rapid.Bool().Draw(t, "replayable")))
+			},
+			"woken": func(t *rapid.T) {
+				q := d.any(t, woken)
+				d.obey(q, q.Woken(d.now))
+			},
+			"expired": func(t *rapid.T) {
+				q := d.any(t, waiting)
+				d.now = max(d.now, q.until)
+				d.obey(q, q.Expired(d.now))
+			},
+			"expired late": func(t *rapid.T) {
+				q := d.any(t, woken)
+				d.now = max(d.now, q.until)
+				d.obey(q, q.Expired(d.now))
+			},
+			"answered": func(t *rapid.T) {
+				q := d.any(t, trying)
+				status := rapid.SampledFrom([]int{200, 404, 500, 502, 503}).Draw(t, "status")
+				s := core.Sample{Outcome: core.OutcomeOf(status, false)}
+				d.obey(q, q.Answered(d.now, q.attempt, s, core.RetryableStatus(status)))
+			},
+			"failed": func(t *rapid.T) {
+				q := d.any(t, trying)
+				o := rapid.SampledFrom([]core.Outcome{core.ConnectFailure, core.Reset, core.Timeout}).Draw(t, "outcome")
+				d.obey(q, q.Failed(d.now, q.attempt, core.Sample{Outcome: o}))
+			},
+			"finished": func(t *rapid.T) {
+				q := d.any(t, delivering)
+				o := rapid.SampledFrom([]core.Outcome{core.Success, core.Reset, core.Timeout}).Draw(t, "outcome")
+				q.phase = ended
+				d.wake(q.Finished(d.now, q.attempt, core.Sample{Outcome: o}))
+			},
+			"abandon": func(t *rapid.T) {
+				q := d.requests[rapid.IntRange(0, len(d.requests)-1).Draw(t, "who")]
+				q.phase = ended
+				d.wake(q.Abandon(d.now))
+			},
+			"": d.check,
+		})
+		for _, q := range d.requests {
+			q.phase = ended
+			d.wake(q.Abandon(d.now))
+		}
+		for _, q := range d.requests { // those that were woken by the others' leaving
+			q.phase = ended
+			d.wake(q.Abandon(d.now))
+		}
+		d.check(t) // nothing is live, so all has to be zero
+	})
+}

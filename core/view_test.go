@@ -1,0 +1,98 @@
+package core_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evenkeel/evenkeel/core"
+)
+
+// fixed is an estimator that says what it is told to.
+type fixed struct {
+	cost, latency float64
+	fresh         bool
+}
+
+func (f *fixed) Cost(core.Instant) float64            { return f.cost }
+func (f *fixed) Latency(core.Instant) (float64, bool) { return f.latency, f.fresh }
+func (*fixed) Begin(core.Instant)                     {}
+func (*fixed) Answered(core.Instant, core.Sample)     {}
+func (*fixed) End(core.Instant, core.Sample)          {}
+
+// listener is a picker that writes down the surveys.
+type listener struct {
+	inOrder
+	heard []core.Survey
+	when  []core.Instant
+}
+
+func (l *listener) Survey(now core.Instant, s core.Survey) {
+	l.heard, l.when = append(l.heard, s), append(l.when, now)
+}
+
+// surveyed is a pool whose surveys are heard, with an estimator for each member.
+func surveyed(t *testing.T, keys ...string) (pool, *listener, map[string]*fixed) {
+	l, estimators, gates := &listener{}, map[string]*fixed{}, map[string]*gate{}
+	p := newPool(t, core.Config{Picker: l, Equip: func(m *core.Member) core.Parts {
+		gates[m.Key], estimators[m.Key] = &gate{}, &fixed{}
+		return core.Parts{Gates: []core.Gate{gates[m.Key]}, Estimator: estimators[m.Key]}
+	}}, keys...)
+	p.gates = gates
+	return p, l, estimators
+}
+
+func TestSurvey(t *testing.T) {
+	p, l, e := surveyed(t, "a", "b", "c", "d", "e", "f")
+	*e["a"] = fixed{cost: 3, latency: 30, fresh: true}
+	*e["b"] = fixed{cost: 1, latency: 10, fresh: true}
+	*e["c"] = fixed{cost: 2, latency: 20, fresh: false}
+	*e["d"] = fixed{cost: 9, latency: 90, fresh: true}
+	*e["e"] = fixed{cost: 0, latency: 90, fresh: true}
+	p.gates["d"].verdict = core.Full
+	p.gates["e"].verdict = core.Barred
+	update(t, p.Router, append(endpoints("a", "b", "c", "d", "e"), core.Endpoint{Key: "f"})...)
+	p.begin(t, 0)
+	want := core.Survey{Members: 6, Undrained: 5, Open: 4, Ready: 3, Fresh: 2, Median: 30, LowCost: 1, HighCost: 3, Level: true}
+	if diff := cmp.Diff([]core.Survey{want}, l.heard); diff != "" {
+		t.Errorf("survey (-want +got):\n%s", diff)
+	}
+	if got := p.View().Pool.MedianLatency(); got != 30 {
+		t.Errorf("median: got %v, want 30", got)
+	}
+
+	p.begin(t, sec) // a has one pending, the others none
+	if got := l.heard[1].Level; got {
+		t.Error("level with one pending at a: got true, want false")
+	}
+}
+
+// A look is due every 50 ms and 50 µs a member, after a change of the pool, and
+// after a breaker turned.
+func TestSurveysAreDue(t *testing.T) {
+	p, l, _ := surveyed(t, "a", "b")
+	const every = 50*ms + 2*ms/20
+	steps := []struct {
+		at   core.Instant
+		do   func()
+		want bool
+	}{
+		{0, func() {}, true},
+		{1, func() {}, false},
+		{every - 1, func() {}, false},
+		{every, func() {}, true},
+		{every + 1, func() { p.member("a").Turned(every, core.Closed, core.Open) }, true},
+		{every + 2, func() {}, false},
+		{every + 3, func() { update(t, p.Router, endpoints("a", "b")...) }, true},
+		{2*every + 2, func() {}, false},
+		{2*every + 3, func() {}, true},
+	}
+	for _, s := range steps {
+		s.do()
+		before := len(l.when)
+		p.begin(t, s.at)
+		if got := len(l.when) > before; got != s.want {
+			t.Errorf("a look at %v: got %v, want %v", s.at.Sub(0), got, s.want)
+		}
+	}
+}
