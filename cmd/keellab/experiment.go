@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -82,10 +83,13 @@ func (e *experiment) parse(args []string, stderr io.Writer, size scenario.Size, 
 	names, err := parse(e.name, args, stderr, func(fs *flag.FlagSet) {
 		defineDir(fs, &e.dir)
 		fs.StringVar(&e.compare, "subjects", "", "`subjects` to compare, separated by commas (default: the scenario's)")
-		fs.Func("seed", "`seed` of the first block (default: the scenario's)", func(text string) (err error) {
-			e.seed = new(uint64)
-			_, err = fmt.Sscan(text, e.seed)
-			return err
+		fs.Func("seed", "`seed` of the first block (default: the scenario's)", func(text string) error {
+			seed, err := strconv.ParseUint(text, 10, 64)
+			e.seed = &seed
+			if err != nil {
+				return errors.New("expected a whole number from 0 to 18446744073709551615")
+			}
+			return nil
 		})
 		fs.StringVar(&e.out, "out", filepath.Join("results", "latest"), "`folder` for the results")
 		fs.BoolVar(&e.extend, "append", false, "keep the folder's other results: other scenarios, the other driver")

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/evenkeel/evenkeel/core/config/strict"
@@ -120,7 +121,7 @@ func parse(name string, args []string, stderr io.Writer, define func(*flag.FlagS
 			fs.PrintDefaults()
 			return nil, err
 		case err != nil:
-			return nil, usagef("%s: %v", name, err)
+			return nil, usagef("%s: %s", name, unknownFlag(fs, err))
 		case fs.NArg() == 0:
 			return rest, nil
 		}
@@ -128,4 +129,16 @@ func parse(name string, args []string, stderr io.Writer, define func(*flag.FlagS
 		rest = append(rest, fs.Arg(0))
 		args = fs.Args()[1:]
 	}
+}
+
+// unknownFlag is the flag package's message; for a flag that there is not, ours, with
+// the name that was probably meant.
+func unknownFlag(fs *flag.FlagSet, err error) string {
+	given, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return err.Error()
+	}
+	var names []string
+	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	return strict.Unknown("flag", given, names)
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -41,6 +42,7 @@ type Backend struct {
 	server   http.Server
 	changed  chan struct{} // the next ending may be earlier than it was
 	closed   chan struct{}
+	closing  sync.Once
 	loop     sync.WaitGroup
 
 	mu      sync.Mutex
@@ -92,9 +94,10 @@ func (b *Backend) Begin(epoch time.Time, chance scenario.Chance) {
 	b.waiting = map[uint64]chan<- model.Done{}
 }
 
-// Close stops the backend; requests under way are cut off.
+// Close stops the backend; requests under way are cut off. To close it again does
+// nothing.
 func (b *Backend) Close() error {
-	close(b.closed)
+	b.closing.Do(func() { close(b.closed) })
 	err := b.server.Close()
 	b.loop.Wait()
 	return err
@@ -131,6 +134,7 @@ func (b *Backend) serve(w http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 		b.forget(id)
 	case <-b.closed:
+		panic(http.ErrAbortHandler) // cut off: to return would be to answer 200
 	}
 }
 
@@ -146,7 +150,9 @@ func (b *Backend) arrive(r *http.Request, done chan<- model.Done) (id uint64) {
 		seq = 1<<63 | uint64(b.index)<<40 | id
 	}
 	b.waiting[id] = done
-	b.model.Arrive(b.now(), id, b.law.Draw(b.chance.Demand(seq)))
+	now := b.now()
+	b.answer(now) // the timer may be late: what has ended by now holds no slot
+	b.model.Arrive(now, id, b.law.Draw(b.chance.Demand(seq)))
 	select {
 	case b.changed <- struct{}{}:
 	default: // it will look anyway
@@ -190,11 +196,21 @@ func (b *Backend) finish() {
 func (b *Backend) due() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := b.now()
+	b.answer(now)
+	next := b.model.Next()
+	if next == core.Never {
+		return math.MaxInt64 // and not the difference: before Begin now is far below zero
+	}
+	return next.Sub(now)
+}
+
+// answer answers what has come to its end by now.
+func (b *Backend) answer(now core.Instant) {
 	for {
-		now := b.now()
 		d, ok := b.model.Finish(now)
 		if !ok {
-			return b.model.Next().Sub(now)
+			return
 		}
 		if answer := b.waiting[d.ID]; answer != nil {
 			answer <- d

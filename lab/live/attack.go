@@ -13,21 +13,22 @@ import (
 	"github.com/evenkeel/evenkeel/lab/record"
 )
 
-// attack sends the plan to the target with vegeta and returns what came of it, by
-// request. began is told, before the first request, when the plan's time began.
+// attack sends the plan to the target with vegeta, through the meter, and returns what
+// came of it, by request. start is told, before the first request, when the plan's time began.
 //
 // The loop stays open: vegeta starts as many workers as it takes, and connections are
 // not capped. An attacker is used once (a second attack of the same one would be cut
 // short by the first one's end). If ctx ends, so does the attack, and the error says so.
-func attack(ctx context.Context, target, name string, plan []core.Instant, timeout time.Duration, start func(time.Time)) ([]record.Request, error) {
+func attack(ctx context.Context, target, name string, plan []core.Instant, timeout time.Duration, m *meter, start func(time.Time)) ([]record.Request, error) {
 	transport := &http.Transport{
 		MaxIdleConnsPerHost: 10_000,
 		DisableCompression:  true,
 	}
 	defer transport.CloseIdleConnections()
+	m.next = transport
 	attacker := vegeta.NewAttacker(
 		vegeta.Client(&http.Client{
-			Transport:     transport,
+			Transport:     m,
 			Timeout:       timeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}),

@@ -34,6 +34,9 @@ func scrape(admin string) (decisions, error) {
 	}
 	defer answer.Body.Close()
 	defer client.CloseIdleConnections()
+	if answer.StatusCode != http.StatusOK {
+		return d, fmt.Errorf("reading the proxy's metrics: %s", answer.Status)
+	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(answer.Body)
 	if err != nil {

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -20,57 +19,44 @@ const (
 	// early is how much sooner than planned a request may seem to be sent: the
 	// clock's own grain.
 	early = 50 * time.Microsecond
-	// littleError is how far the two sides of Little's law may lie apart, for the
-	// requests of a whole trial.
+	// littleError is how far what was metered in flight may lie from what the records
+	// say by Little's law, over a whole trial.
 	littleError = 0.02
 )
 
-// generatorHealth measures how well the generator has kept its plan.
-func generatorHealth(requests []record.Request, gcPauses time.Duration) *record.Generator {
+// generatorHealth measures how well the generator has kept its plan. peak and area are
+// what the meter has read: the most requests in flight, and their number over time.
+func generatorHealth(requests []record.Request, peak int, area, gcPauses time.Duration) *record.Generator {
 	late := make([]float64, len(requests))
 	for i, r := range requests {
 		late[i] = float64(max(0, r.Sent.Sub(r.Planned)))
 	}
 	slices.Sort(late)
-	g := &record.Generator{GCPauses: gcPauses}
+	g := &record.Generator{GCPauses: gcPauses, PeakInFlight: peak}
 	if len(late) == 0 {
 		return g
 	}
 	quantile := func(q float64) time.Duration { return time.Duration(stat.Quantile(q, stat.Empirical, late, nil)) }
 	g.LatenessP50, g.LatenessP99, g.LatenessMax = quantile(0.5), quantile(0.99), time.Duration(late[len(late)-1])
-	g.PeakInFlight, g.MeanInFlight, g.LittleInFlight = inFlight(requests)
+	g.MeanInFlight, g.LittleInFlight = meanInFlight(requests, area)
 	return g
 }
 
-// inFlight follows the number of requests in flight: its peak, its mean over time by
-// integration, and what Little's law makes of it (arrivals a second times mean time in
-// flight).
-func inFlight(requests []record.Request) (peak int, mean, little float64) {
-	type change struct {
-		at time.Duration
-		by int
-	}
-	var changes []change
-	total := 0.0
+// meanInFlight is the mean number of requests in flight: as it was metered, and as
+// Little's law has it from the records (arrivals a second times mean time in flight).
+func meanInFlight(requests []record.Request, area time.Duration) (metered, little float64) {
+	first, last := requests[0].Sent, requests[0].Done
+	var total time.Duration
 	for _, r := range requests {
-		changes = append(changes, change{time.Duration(r.Sent), 1}, change{time.Duration(r.Done), -1})
-		total += r.ServiceTime().Seconds()
+		first, last = min(first, r.Sent), max(last, r.Done)
+		total += r.ServiceTime()
 	}
-	slices.SortFunc(changes, func(a, b change) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(b.by, a.by)) })
-	area, now := 0.0, 0
-	for i, c := range changes {
-		if i > 0 {
-			area += float64(now) * (c.at - changes[i-1].at).Seconds()
-		}
-		now += c.by
-		peak = max(peak, now)
-	}
-	span := (changes[len(changes)-1].at - changes[0].at).Seconds()
+	span := last.Sub(first).Seconds()
 	if span <= 0 {
-		return peak, 0, 0
+		return 0, 0
 	}
 	rate := float64(len(requests)) / span
-	return peak, area / span, rate * (total / float64(len(requests)))
+	return area.Seconds() / span, rate * (total.Seconds() / float64(len(requests)))
 }
 
 // void says why a trial cannot be trusted; empty when it can.
@@ -100,7 +86,7 @@ func void(requests []record.Request, planned int, g *record.Generator) string {
 	case g.PeakInFlight > safeInFlight:
 		return fmt.Sprintf("%d requests in flight: more than %d, the generator's safe limit", g.PeakInFlight, safeInFlight)
 	case math.Abs(g.MeanInFlight-g.LittleInFlight) > littleError*g.LittleInFlight:
-		return fmt.Sprintf("Little's law does not hold: %.2f in flight, %.2f by rate and time", g.MeanInFlight, g.LittleInFlight)
+		return fmt.Sprintf("Little's law does not hold: %.2f in flight, %.2f by the records", g.MeanInFlight, g.LittleInFlight)
 	}
 	return ""
 }

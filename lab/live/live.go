@@ -55,7 +55,7 @@ func (d Driver) Play(ctx context.Context, s *scenario.Scenario, subject scenario
 		backends = append(backends, b)
 		urls = append(urls, b.URL())
 	}
-	proxy, err := startSubject(ctx, d.Proxy, subject, urls)
+	proxy, err := startSubject(ctx, startWithin, d.Proxy, subject, urls)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,8 @@ func (d Driver) Play(ctx context.Context, s *scenario.Scenario, subject scenario
 
 	before := gcPauses()
 	counting := make(chan counted, 1)
-	requests, err := attack(ctx, proxy.URL, s.Name, plan, s.Client.Timeout, func(began time.Time) {
+	var inFlight meter
+	requests, err := attack(ctx, proxy.URL, s.Name, plan, s.Client.Timeout, &inFlight, func(began time.Time) {
 		for _, b := range backends {
 			b.Begin(began, chance)
 		}
@@ -80,7 +81,8 @@ func (d Driver) Play(ctx context.Context, s *scenario.Scenario, subject scenario
 	slices.SortFunc(requests, func(a, b record.Request) int { return cmp.Compare(a.Seq, b.Seq) })
 	t = &record.Trial{Requests: requests}
 	t.Header.Decisions = record.DecisionsOf(after.minus(warm.decisions))
-	t.Header.Generator = generatorHealth(requests, gcPauses()-before)
+	peak, area := inFlight.read()
+	t.Header.Generator = generatorHealth(requests, peak, area, gcPauses()-before)
 	t.Header.Void = void(requests, len(plan), t.Header.Generator)
 	return t, nil
 }

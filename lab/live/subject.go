@@ -36,8 +36,8 @@ const (
 )
 
 // startSubject runs the proxy with a configuration made for the subject and waits
-// until it serves.
-func startSubject(ctx context.Context, binary string, s scenario.Subject, endpoints []string) (*subject, error) {
+// until it serves, for so long.
+func startSubject(ctx context.Context, within time.Duration, binary string, s scenario.Subject, endpoints []string) (*subject, error) {
 	file, err := config.FromEndpoints("127.0.0.1:0", endpoints, "", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -60,21 +60,21 @@ func startSubject(ctx context.Context, binary string, s scenario.Subject, endpoi
 	// A process group of its own: an interrupt at the terminal is for the lab, which
 	// then stops the proxy itself.
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := p.start(ctx); err != nil {
+	if err := p.start(ctx, within); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return p, nil
 }
 
 // start starts the process and waits until it is ready.
-func (p *subject) start(ctx context.Context) error {
+func (p *subject) start(ctx context.Context, within time.Duration) error {
 	started := make(chan error, 1)
 	ready := make(chan bool, 1)
 	go p.follow(started, ready)
 	if err := <-started; err != nil {
 		return fmt.Errorf("starting the proxy: %w", err)
 	}
-	timer := time.NewTimer(startWithin)
+	timer := time.NewTimer(within)
 	defer timer.Stop()
 	var err error
 	select {
@@ -82,15 +82,24 @@ func (p *subject) start(ctx context.Context) error {
 		if ok {
 			return nil
 		}
-		return fmt.Errorf("the proxy ended before it was ready (%w): %s", <-p.exited, p.complaints)
+		err := <-p.exited
+		if err == nil {
+			err = errors.New("exit status 0")
+		}
+		return fmt.Errorf("the proxy ended before it was ready (%w): %s", err, p.complaints)
 	case <-timer.C:
-		err = fmt.Errorf("the proxy was not ready within %v: %s", startWithin, p.complaints)
+		err = fmt.Errorf("the proxy was not ready within %v: %s", within, p.complaints)
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	p.command.Process.Kill()
-	<-p.exited
+	p.kill()
 	return err
+}
+
+// kill ends the process, and whatever it has started in its group, now.
+func (p *subject) kill() {
+	syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL)
+	<-p.exited
 }
 
 // follow runs the process to its end. Its thread is the process's parent and so must
@@ -146,8 +155,7 @@ func (p *subject) stop() error {
 		}
 		return nil
 	case <-timer.C:
-		p.command.Process.Kill()
-		<-p.exited
+		p.kill()
 		return fmt.Errorf("the proxy did not stop within %v of SIGTERM", stopWithin)
 	}
 }

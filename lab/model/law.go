@@ -55,10 +55,19 @@ func (l Law) Mean() time.Duration { return time.Duration(l.mean) }
 func (l Law) Draw(key core.Key) time.Duration {
 	switch l.kind {
 	case "exponential":
-		return time.Duration(-l.mean * math.Log(key.Float64()))
+		return duration(-l.mean * math.Log(key.Float64()))
 	case "lognormal":
-		normal := math.Sqrt2 * math.Erfinv(2*key.Float64()-1)
-		return time.Duration(math.Exp(l.mu + l.sigma*normal))
+		// A small number draws a long time, as above.
+		normal := math.Sqrt2 * math.Erfinv(1-2*key.Float64())
+		return duration(math.Exp(l.mu + l.sigma*normal))
 	}
 	return time.Duration(l.mean)
+}
+
+// duration is so many nanoseconds as a time: the longest there is if that is more.
+func duration(nanoseconds float64) time.Duration {
+	if nanoseconds < math.MaxInt64 {
+		return time.Duration(nanoseconds)
+	}
+	return math.MaxInt64
 }

@@ -42,8 +42,9 @@ type Server struct {
 }
 
 type job struct {
-	id     uint64
-	demand time.Duration
+	id      uint64
+	demand  time.Duration
+	arrived core.Instant
 }
 
 // New returns an idle server with so many slots (at least 1) and room in its queue
@@ -53,15 +54,17 @@ func New(slots, room int, t Timeline) *Server {
 }
 
 // Arrive takes a request in. The instants given to a server's methods never go back.
+// What has ended before now is to be taken out first (Finish): until then it holds its
+// slot.
 func (s *Server) Arrive(now core.Instant, id uint64, demand time.Duration) {
 	phase := s.timeline.At(now)
 	switch {
 	case phase.Code != 0:
 		s.end(now.Add(phase.Latency), id, phase.Code, false)
 	case s.busy < s.slots:
-		s.start(now, job{id, demand})
+		s.start(now, job{id, demand, now})
 	case s.Queued() < s.room:
-		s.waiting = append(s.waiting, job{id, demand})
+		s.waiting = append(s.waiting, job{id, demand, now})
 	default:
 		s.end(now, id, Overfull, false)
 	}
@@ -77,7 +80,7 @@ func (s *Server) Next() core.Instant {
 
 // Finish returns the next request that has come to its end by now. A request that
 // waited takes the slot at the very instant at which it became free, however late
-// Finish is called.
+// Finish is called; but no sooner than it arrived.
 func (s *Server) Finish(now core.Instant) (Done, bool) {
 	if len(s.ends) == 0 || s.ends[0].At > now {
 		return Done{}, false
@@ -86,7 +89,8 @@ func (s *Server) Finish(now core.Instant) (Done, bool) {
 	if e.slot {
 		s.busy--
 		if s.Queued() > 0 {
-			s.start(e.At, s.dequeue())
+			next := s.dequeue()
+			s.start(max(e.At, next.arrived), next)
 		}
 	}
 	return e.Done, true

@@ -78,9 +78,9 @@ func (t Timeline) At(now core.Instant) Phase { return t.phases[t.at(now)] }
 func (t Timeline) Done(start core.Instant, demand time.Duration) core.Instant {
 	left := float64(demand)
 	for i := t.at(start); ; i++ {
-		took := left / t.phases[i].Speed
-		if i == len(t.phases)-1 || start.Add(time.Duration(took)) <= t.starts[i+1] {
-			return start.Add(time.Duration(took))
+		end := start.Add(duration(left / t.phases[i].Speed))
+		if i == len(t.phases)-1 || end <= t.starts[i+1] {
+			return end
 		}
 		left -= float64(t.starts[i+1].Sub(start)) * t.phases[i].Speed
 		start = t.starts[i+1]

@@ -83,8 +83,8 @@ type Generator struct {
 	LatenessP99  time.Duration `json:"lateness_p99_ns"`
 	LatenessMax  time.Duration `json:"lateness_max_ns"`
 	PeakInFlight int           `json:"peak_in_flight"`
-	// MeanInFlight from the integral of the number in flight, beside what Little's
-	// law makes of throughput and mean time in flight: they must agree.
+	// MeanInFlight as it was metered on the way, beside what Little's law makes of the
+	// records (arrivals a second times mean time in flight): they must agree.
 	MeanInFlight   float64       `json:"mean_in_flight"`
 	LittleInFlight float64       `json:"little_in_flight"`
 	GCPauses       time.Duration `json:"gc_pauses_ns"` // of the generator's process, total

@@ -32,7 +32,7 @@ type Scenario struct {
 	Arrivals Arrivals        `yaml:"arrivals" doc:"When requests arrive."`
 	Client   Client          `yaml:"client" doc:"What the clients do."`
 	Proxies  int             `yaml:"proxies" doc:"How many proxies share the load, each with what it has learned by itself."`
-	Proxy    config.Policies `yaml:"proxy" doc:"Settings of the pool in every proxy; a subject's own go before them."`
+	Proxy    config.Policies `yaml:"proxy" doc:"Settings of the pool in every proxy; a subject's strategy and limiter stand in place of those here."`
 	Servers  Servers         `yaml:"servers" doc:"The servers, all alike but for their faults."`
 	Faults   []Fault         `yaml:"faults" doc:"What befalls the servers."`
 

@@ -57,7 +57,7 @@ func BlockSeed(seed uint64, block int) uint64 {
 // draw at the first request.
 func (s *Scenario) Schedule(c Chance) iter.Seq[core.Instant] {
 	key := c.key.At(streamArrivals)
-	gap := 1e9 / s.Rate()
+	gap := min(1e9/s.Rate(), math.MaxFloat64) // finite: no gap at all is 0
 	return func(yield func(core.Instant) bool) {
 		at := 0.0
 		for i := uint64(0); ; i++ {

@@ -21,12 +21,17 @@ type Subject struct {
 	Policies config.Policies
 }
 
-// Subject reads a subject; what it does not set is as the scenario's proxy has it.
+// Subject reads a subject. Its strategy and its limiter, if it has one, stand in place
+// of those of the scenario's proxy, with the defaults of what they do not set; the rest
+// is as the scenario's proxy has it.
 func (s *Scenario) Subject(text string) (Subject, error) {
 	subject := Subject{Name: strings.TrimSpace(text), Policies: s.Proxy}
 	parts, err := split(subject.Name, '+')
 	if err != nil {
 		return subject, err
+	}
+	if len(parts) > 1 {
+		subject.Policies.Concurrency = nil
 	}
 	var b strings.Builder
 	for i, part := range parts {
@@ -97,17 +102,34 @@ func split(text string, separator byte) ([]string, error) {
 // flow turns NAME{A=1,B=2} into the YAML {name: NAME, A: 1, B: 2}.
 func flow(part string) (string, error) {
 	name, rest, braced := strings.Cut(part, "{")
-	if strings.ContainsAny(name, ":#&*!|>'\"%@`{}[], \t\n") || name == "" {
+	if !plain(name) {
 		return "", fmt.Errorf("%q is not a name", name)
 	}
-	if !braced {
-		return "{name: " + name + "}", nil
+	malformed := fmt.Errorf("expected %s{NAME=VALUE,…}", name)
+	settings, closed := strings.CutSuffix(rest, "}")
+	if braced != closed {
+		return "", malformed
 	}
-	settings := strings.TrimSuffix(rest, "}")
-	if settings == rest || strings.ContainsAny(settings, "{}\n#:") {
-		return "", fmt.Errorf("expected %s{NAME=VALUE,…}", name)
+	var b strings.Builder
+	fmt.Fprintf(&b, "{name: %s", name)
+	if strings.TrimSpace(settings) != "" {
+		for setting := range strings.SplitSeq(settings, ",") {
+			key, value, _ := strings.Cut(setting, "=")
+			key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+			if !plain(key) || !plain(value) {
+				return "", malformed
+			}
+			fmt.Fprintf(&b, ", %s: %s", key, value)
+		}
 	}
-	return "{name: " + name + ", " + strings.ReplaceAll(settings, "=", ": ") + "}", nil
+	return b.String() + "}", nil
+}
+
+// plain tells whether YAML reads the text as itself: not as nothing at all, which would
+// leave a default, and not as anything with a structure.
+func plain(text string) bool {
+	return text != "" && text != "~" && !strings.EqualFold(text, "null") &&
+		!strings.ContainsAny(text, ":=#&*!|>'\"%@`{}[], \t\r\n")
 }
 
 // messages are the errors without places, which a subject does not have.

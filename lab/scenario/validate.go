@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/config/strict"
 	"github.com/evenkeel/evenkeel/lab/model"
 )
@@ -46,7 +47,13 @@ func (s *Scenario) validate(report strict.Report) {
 	if !(s.Objective.Share > 0 && s.Objective.Share <= 1) {
 		report("objective.share", "%v: expected above 0 and at most 1", s.Objective.Share)
 	}
-	s.Proxy.Validate(report.At("proxy"))
+	// Subjects are read over the proxy's settings. What is wrong with those is said
+	// once, here, and not once more for each subject.
+	base := *s
+	s.Proxy.Validate(func(path, format string, args ...any) {
+		base.Proxy = config.DefaultPolicies()
+		report.At("proxy")(path, format, args...)
+	})
 	s.validateServers(report)
 	s.validateArrivals(report)
 	for i := range s.Faults {
@@ -55,9 +62,9 @@ func (s *Scenario) validate(report strict.Report) {
 	if len(s.Subjects) == 0 {
 		report("subjects", "expected at least one")
 	}
-	s.validateSubjects(report, "subjects", s.Subjects)
-	s.validateSubjects(report, "expect.wins", s.Expect.Wins)
-	s.validateSubjects(report, "expect.loses", s.Expect.Loses)
+	base.validateSubjects(report, "subjects", s.Subjects)
+	base.validateSubjects(report, "expect.wins", s.Expect.Wins)
+	base.validateSubjects(report, "expect.loses", s.Expect.Loses)
 }
 
 func (s *Scenario) validateServers(report strict.Report) {
@@ -104,8 +111,13 @@ func (s *Scenario) validateFault(report strict.Report, f *Fault) {
 		report("servers", "expected at least one server")
 	}
 	for i, server := range f.Servers {
-		if server < 0 || server >= s.Servers.Count {
-			report(fmt.Sprintf("servers[%d]", i), "server %d does not exist: expected 0 to %d", server, s.Servers.Count-1)
+		path := fmt.Sprintf("servers[%d]", i)
+		switch {
+		case s.Servers.Count < 1: // reported
+		case server < 0 || server >= s.Servers.Count:
+			report(path, "server %d does not exist: expected 0 to %d", server, s.Servers.Count-1)
+		case slices.Contains(f.Servers[:i], server):
+			report(path, "server %d stands twice", server)
 		}
 	}
 	if f.From < 0 {

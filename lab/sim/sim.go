@@ -114,22 +114,31 @@ func (w *world) run(ctx context.Context) error {
 		if i%patience == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		e, ok := w.events.pop()
-		if !ok || w.next < 0 && w.flights.live == 0 {
+		if !w.step() {
 			return nil
 		}
-		w.now = e.at
-		switch e.kind {
-		case arrival:
-			w.arrive()
-		case ending:
-			w.finish(int(e.who))
-		case deadline:
-			w.expire(e.who)
-		case probe:
-			w.probe(int(e.who))
-		}
 	}
+}
+
+// step plays the next event. It returns false when there is none, or when every
+// request has come to its end.
+func (w *world) step() bool {
+	e, ok := w.events.pop()
+	if !ok || w.next < 0 && w.flights.live == 0 {
+		return false
+	}
+	w.now = e.at
+	switch e.kind {
+	case arrival:
+		w.arrive()
+	case ending:
+		w.finish(int(e.who))
+	case deadline:
+		w.expire(e.who)
+	case probe:
+		w.probe(int(e.who))
+	}
+	return true
 }
 
 // armArrival makes the next request's event; next is negative when there is none.

@@ -1,0 +1,366 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/evenkeel/evenkeel/lab/record"
+	"github.com/evenkeel/evenkeel/lab/stat"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const catalogue = "../../scenarios"
+
+// run runs a command line.
+func run(args ...string) (code int, stdout, stderr string) {
+	var out, complaints bytes.Buffer
+	code = dispatch(context.Background(), args, &out, &complaints)
+	return code, out.String(), complaints.String()
+}
+
+// must runs a command line that has to succeed.
+func must(t *testing.T, args ...string) (stdout string) {
+	t.Helper()
+	code, stdout, stderr := run(args...)
+	if code != exitOK {
+		t.Fatalf("keellab %s: exit %d: %s", strings.Join(args, " "), code, stderr)
+	}
+	return stdout
+}
+
+// scenarios makes a folder with two small scenarios: of a second, and of 200 ms, in
+// which too few requests arrive for the far percentiles.
+func scenarios(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, rest := range map[string]string{
+		"short": "duration: 1s\nwarm_up: 100ms\narrivals: {rate: 500}\nservers: {count: 3}\nsubjects: [round-robin, p2c-ewma]\nlive: {duration: 1s}\n",
+		"tiny":  "duration: 200ms\nwarm_up: 0s\narrivals: {rate: 300}\nservers: {count: 3}\nsubjects: [random]\n",
+	} {
+		text := fmt.Sprintf("# What %[1]s is.\nversion: 1\nname: %[1]s\nmodels: The %[1]s one.\n%[2]s", name, rest)
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// contents reads every file below a folder, but for what varies from run to run.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() == "provenance.json" || d.Name() == "report.html" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		name, _ := filepath.Rel(dir, path)
+		all[name] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// same compares two folders without printing gzip.
+func same(t *testing.T, what string, want, got map[string]string) {
+	t.Helper()
+	for _, name := range slices.Concat(keys(want), keys(got)) {
+		if want[name] != got[name] {
+			t.Errorf("%s: %s differs: %d bytes, want %d", what, name, len(got[name]), len(want[name]))
+		}
+	}
+}
+
+func keys(m map[string]string) (all []string) {
+	for name := range m {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func summaryOf(t *testing.T, dir string) stat.Summary {
+	t.Helper()
+	s, err := stat.ReadSummary(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// subjectsOf says which subjects a summary has, by scenario and driver.
+func subjectsOf(s stat.Summary) (all []string) {
+	for _, e := range s.Scenarios {
+		line := fmt.Sprintf("%s %s, seed %d:", e.Scenario, e.Driver, e.Seed)
+		for _, subject := range e.Subjects {
+			line += fmt.Sprintf(" %s×%d", subject.Name, len(subject.Trials))
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+func TestList(t *testing.T) {
+	want := "short          The short one.\ntiny           The tiny one.\n"
+	if got := must(t, "list", "--scenarios", scenarios(t)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	lines := strings.Split(strings.TrimSpace(must(t, "list", "--scenarios", catalogue)), "\n")
+	if files, _ := filepath.Glob(catalogue + "/*.yaml"); len(lines) != len(files) {
+		t.Errorf("the catalogue: %d lines, want %d", len(lines), len(files))
+	}
+}
+
+func TestHelpAndSchema(t *testing.T) {
+	for _, arg := range []string{"help", "-h", "--help"} {
+		if got := must(t, arg); !strings.Contains(got, "keellab sim") {
+			t.Errorf("%s: got %s", arg, got)
+		}
+	}
+	if code, stdout, stderr := run("sim", "-h"); code != exitOK || stdout != "" || !strings.Contains(stderr, "-subjects") {
+		t.Errorf("sim -h: exit %d, %s%s", code, stdout, stderr)
+	}
+	if !json.Valid([]byte(must(t, "schema"))) {
+		t.Error("schema: no JSON")
+	}
+}
+
+// The same seed gives the same bytes, reports included.
+func TestSimRepeats(t *testing.T) {
+	dir, first, again, other := scenarios(t), t.TempDir(), t.TempDir(), t.TempDir()
+	for _, out := range []string{first, again} {
+		must(t, "sim", "--scenarios", dir, "--seeds", "3", "--seed", "5", "--out", out)
+	}
+	want := contents(t, first)
+	same(t, "again", want, contents(t, again))
+	// 3 trials of two subjects and of one, two scenarios, the summary, report.md.
+	if got := keys(want); len(got) < 3*3+2+2 || want["summary.json"] == "" || want["report.md"] == "" {
+		t.Errorf("files: got %v", got)
+	}
+	must(t, "sim", "--scenarios", dir, "--seeds", "3", "--seed", "5", "--out", again) // over itself
+	same(t, "over itself", want, contents(t, again))
+	must(t, "sim", "--scenarios", dir, "--seeds", "3", "--seed", "6", "--out", other)
+	if contents(t, other)["summary.json"] == want["summary.json"] {
+		t.Error("another seed gives the same summary")
+	}
+	wantSubjects := []string{"short sim, seed 5: round-robin×3 p2c-ewma×3", "tiny sim, seed 5: random×3"}
+	if diff := cmp.Diff(wantSubjects, subjectsOf(summaryOf(t, first))); diff != "" {
+		t.Errorf("subjects (-want +got):\n%s", diff)
+	}
+}
+
+// Flags stand before and after names, subjects with commas in braces are one.
+func TestSimArguments(t *testing.T) {
+	dir := scenarios(t)
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"tiny"}, []string{"tiny sim, seed 1: random×5"}},
+		{[]string{"--seeds", "1", "tiny", "--seed=9", "short"},
+			[]string{"tiny sim, seed 9: random×1", "short sim, seed 9: round-robin×1 p2c-ewma×1"}},
+		{[]string{filepath.Join(dir, "tiny.yaml"), "--seeds=1"}, []string{"tiny sim, seed 1: random×1"}},
+		{[]string{"tiny", "--seeds", "1", "--subjects", "p2c-ewma{decay=5s,choices=3}+fixed{limit=9,queue=1}, random"},
+			[]string{"tiny sim, seed 1: p2c-ewma{decay=5s,choices=3}+fixed{limit=9,queue=1}×1 random×1"}},
+	} {
+		out := t.TempDir()
+		stdout := must(t, append([]string{"sim", "--scenarios", dir, "--out", out}, c.args...)...)
+		if diff := cmp.Diff(c.want, subjectsOf(summaryOf(t, out))); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", c.args, diff)
+		}
+		if !strings.HasSuffix(stdout, "\n"+filepath.Join(out, "report.html")+"\n") || !strings.Contains(stdout, "tiny") {
+			t.Errorf("%v: got\n%s", c.args, stdout)
+		}
+	}
+}
+
+func TestAppend(t *testing.T) {
+	dir, out := scenarios(t), t.TempDir()
+	sim := func(args ...string) {
+		t.Helper()
+		must(t, append([]string{"sim", "--scenarios", dir, "--out", out}, args...)...)
+	}
+	sim("tiny", "--seeds", "2")
+	// What the other driver has left, made by hand: the same trial under its name.
+	entries, err := record.List(out)
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("got %v, %v, want two records", entries, err)
+	}
+	trial, err := record.ReadFile(entries[0].Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial.Header.Driver = record.Live
+	if _, err := record.WriteFile(out, trial); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "report", out)
+
+	check := func(when string, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, subjectsOf(summaryOf(t, out))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", when, diff)
+		}
+		records, err := record.List(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trials := 0
+		for _, e := range summaryOf(t, out).Scenarios {
+			for _, s := range e.Subjects {
+				trials += len(s.Trials)
+			}
+		}
+		if len(records) != trials {
+			t.Errorf("%s: %d records, want those of the %d trials", when, len(records), trials)
+		}
+		if report := contents(t, out)["report.md"]; strings.Count(report, "The tiny one.") != strings.Count(strings.Join(want, ""), "tiny") {
+			t.Errorf("%s: the report does not speak of each", when)
+		}
+		before := contents(t, out)
+		must(t, "report", out)
+		same(t, when+", made again from the records", before, contents(t, out))
+	}
+	check("both drivers", "tiny sim, seed 1: random×2", "tiny live, seed 1: random×1")
+	sim("short", "--append", "--seeds", "1")
+	check("another scenario", "tiny sim, seed 1: random×2", "tiny live, seed 1: random×1", "short sim, seed 1: round-robin×1 p2c-ewma×1")
+	sim("tiny", "--append", "--seeds", "1", "--seed", "4", "--subjects", "least-requests")
+	check("the same again", "tiny sim, seed 4: least-requests×1", "tiny live, seed 1: random×1", "short sim, seed 1: round-robin×1 p2c-ewma×1")
+	sim("tiny", "--seeds", "1")
+	check("without --append", "tiny sim, seed 1: random×1")
+}
+
+// The reports of a folder are made again from its records alone.
+func TestReport(t *testing.T) {
+	dir, out := scenarios(t), t.TempDir()
+	must(t, "sim", "--scenarios", dir, "--seeds", "2", "--out", out)
+	want := contents(t, out)
+	must(t, "report", out)
+	same(t, "once more", want, contents(t, out))
+	for _, name := range []string{"report.md", "report.html", "figures"} {
+		if err := os.RemoveAll(filepath.Join(out, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(t, "report", out)
+	same(t, "from the records", want, contents(t, out))
+
+	entries, err := record.List(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := entries[0].Path
+	if err := os.WriteFile(broken, []byte("no record"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := run("report", out)
+	if want := fmt.Sprintf("keellab: %s:0: expected a gzip'ed record", broken); code != exitFailed ||
+		!strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("a broken record: exit %d, %s\nwant 1, %s…", code, stderr, want)
+	}
+}
+
+// Results are written nowhere else than into results.
+func TestForeignFolder(t *testing.T) {
+	dir, out := scenarios(t), t.TempDir()
+	foreign := map[string]string{"notes.txt": "mine", "report.md": "mine too"}
+	for name, text := range foreign {
+		if err := os.WriteFile(filepath.Join(out, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"sim", "tiny", "--scenarios", dir, "--out", out}, {"sim", "tiny", "--append", "--scenarios", dir, "--out", out}} {
+		code, _, stderr := run(args...)
+		want := fmt.Sprintf("keellab: %s is not empty, and no results folder: expected a new or an empty one\n", out)
+		if code != exitFailed || stderr != want {
+			t.Errorf("exit %d, %q, want 1, %q", code, stderr, want)
+		}
+	}
+	same(t, "touched", foreign, contents(t, out))
+	file := filepath.Join(out, "notes.txt")
+	if code, _, stderr := run("sim", "tiny", "--scenarios", dir, "--out", file); code != exitFailed || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("a file for a folder: exit %d, %s", code, stderr)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	dir, out := scenarios(t), filepath.Join(t.TempDir(), "out")
+	bad := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bad, "bad.yaml"), []byte("version: 1\nname: bad\nmodels: x\narrivals: {load: -1}\nprocies: 2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	nowhere := filepath.Join(bad, "nowhere")
+	const usage = "\nTry 'keellab help'.\n"
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"simm"}, exitUsage, `keellab: unknown command "simm": did you mean "sim"?` + usage},
+		{[]string{"sim", "--scenarios", dir, "shrot"}, exitFailed, `keellab: unknown scenario "shrot": did you mean "short"?` + "\n"},
+		{[]string{"sim", "--scenarios", nowhere}, exitFailed, "keellab: no scenarios in " + nowhere + ": expected files ending in .yaml\n"},
+		{[]string{"list", "--scenarios", nowhere}, exitFailed, "keellab: no scenarios in " + nowhere + ": expected files ending in .yaml\n"},
+		{[]string{"sim", "--scenarios", nowhere, "short"}, exitFailed, `keellab: unknown scenario "short": expected none` + "\n"},
+		{[]string{"sim", "--scenarios", dir, "--sedes", "3"}, exitUsage, `keellab: sim: unknown flag "sedes": did you mean "seeds"?` + usage},
+		{[]string{"sim", "--scenarios", dir, "--seeds", "x"}, exitUsage, `keellab: sim: invalid value "x" for flag -seeds: parse error` + usage},
+		{[]string{"sim", "--scenarios", dir, "--seeds", "0"}, exitUsage, `keellab: sim: 0 trials of each subject: expected 1 to 10000` + usage},
+		{[]string{"sim", "--scenarios", dir, "--seed", "12x"}, exitUsage, `keellab: sim: invalid value "12x" for flag -seed: expected a whole number from 0 to 18446744073709551615` + usage},
+		{[]string{"sim", "--scenarios", dir, "--seed", "-1"}, exitUsage, `keellab: sim: invalid value "-1" for flag -seed: expected a whole number from 0 to 18446744073709551615` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects"}, exitUsage, `keellab: sim: flag needs an argument: -subjects` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "randon"}, exitUsage,
+			`keellab: subject "randon": strategy.name: unknown strategy "randon": did you mean "random"?` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "random,random"}, exitUsage, `keellab: subject "random" stands twice` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "random,"}, exitUsage, `keellab: subjects "random,": one of them is empty` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "a{"}, exitUsage, `keellab: subject "a{": braces do not match` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "tiny"}, exitFailed, `keellab: tiny and tiny are both called "tiny": expected different names` + "\n"},
+		{[]string{"sim", "--scenarios", bad}, exitFailed, bad + "/bad.yaml:4:18: arrivals.load: -1: expected above 0\n" +
+			bad + "/bad.yaml:5:1: unknown field \"procies\": did you mean \"proxies\"?\n"},
+		{[]string{"list", "--scenarios", bad}, exitFailed, bad + "/bad.yaml:4:18: arrivals.load: -1: expected above 0\n" +
+			bad + "/bad.yaml:5:1: unknown field \"procies\": did you mean \"proxies\"?\n"},
+		{[]string{"list", "x"}, exitUsage, `keellab: list: unexpected argument "x"` + usage},
+		{[]string{"schema", "x"}, exitUsage, `keellab: schema: unexpected argument "x"` + usage},
+		{[]string{"report"}, exitUsage, "keellab: report: expected one folder of results" + usage},
+		{[]string{"report", nowhere}, exitFailed, "keellab: " + nowhere + " has no records\n"},
+		{[]string{"run", "--scenarios", dir, "tiny", "--evenkeel", nowhere}, exitFailed,
+			"keellab: no proxy to run: stat " + nowhere + ": no such file or directory (make build makes it; --evenkeel names another)\n"},
+	} {
+		args := c.args
+		if args[0] == "sim" || args[0] == "run" {
+			args = slices.Insert(slices.Clone(args), 1, "--out", out)
+		}
+		code, stdout, stderr := run(args...)
+		if code != c.code || stdout != "" || stderr != c.want {
+			t.Errorf("%v: exit %d, %s\ngot  %q\nwant %q", c.args, code, stdout, stderr, c.want)
+		}
+	}
+	if _, err := os.Stat(out); !os.IsNotExist(err) {
+		t.Errorf("a mistake has left results: %v", err)
+	}
+	if code, stdout, stderr := run(); code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "keellab: play scenarios") {
+		t.Errorf("no command: exit %d, %s%s", code, stdout, stderr)
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var stdout, stderr bytes.Buffer
+	code := dispatch(ctx, []string{"sim", "--scenarios", scenarios(t), "--out", t.TempDir()}, &stdout, &stderr)
+	if code != exitFailed || !strings.Contains(stderr.String(), "keellab: interrupted") || stdout.Len() > 0 {
+		t.Errorf("exit %d, %s%s", code, &stdout, &stderr)
+	}
+}
