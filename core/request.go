@@ -8,7 +8,8 @@ type Policy struct {
 	// Attempts is the most attempts per request, 1 to MaxAttempts; 0 counts as 1.
 	Attempts int
 	// AnswerWithin bounds each attempt from its lease to the first byte of the
-	// answer; 0 for no bound.
+	// answer; 0 for no bound. (While the client is still sending its body, the
+	// driver counts from what it sent last.)
 	AnswerWithin time.Duration
 	// Total bounds the request from its start to the end of its answer, retries
 	// and waiting included; 0 for no bound.

@@ -103,7 +103,8 @@ type Timeouts struct {
 	Connect time.Duration `yaml:"connect" doc:"how long opening a connection to an endpoint may take; 0 means no limit"`
 
 	// ResponseHeader is how long an attempt may wait for the head of its
-	// response, once the request is sent; at most Total when both are set.
+	// response, connecting included; while the client sends a body, the wait
+	// begins anew with each part that arrives. At most Total when both are set.
 	// Default 10s, or Total if that is less: it tells a hung endpoint while
 	// there is time for another try.
 	ResponseHeader time.Duration `yaml:"response_header" doc:"how long an attempt may wait for the head of its response; 0 means no limit"`
@@ -138,8 +139,8 @@ func (t *Timeouts) Derive(has func(string) bool) {
 type Retries struct {
 	// Attempts is how often a request is tried in all, 1 (no retry) to 4.
 	// Default 2: a second try at another endpoint gains most of what there is to
-	// gain. Requests that are not idempotent are tried again only when nothing
-	// of them was sent.
+	// gain. Only safe methods (GET, HEAD, OPTIONS, TRACE) without a body are
+	// tried again.
 	Attempts int `yaml:"attempts" doc:"how often a request is tried in all, 1 to 4"`
 
 	// BudgetRatio is the number of retries allowed for each request, above 0 to

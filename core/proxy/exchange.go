@@ -17,12 +17,18 @@ type exchange struct {
 	pool    *Pool
 	now     func() core.Instant
 	client  context.Context // done when the client leaves
+	out     *response
+	upload  *upload // the request's body; nil for none
+	began   core.Instant
 	request core.Request
 
 	// Of the present attempt:
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 	late   context.Context // done when the attempt has taken too long
+	slow   bool            // it has failed because connecting took too long
+
+	leave func() // ends an upgraded connection; nil for none
 }
 
 // errLate cancels an attempt that has taken too long.
@@ -66,8 +72,10 @@ func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
 	if x.pool.Router.Admission() != nil {
 		x.request.Ticket.Waiter = make(chan struct{}, 1)
 	}
+	x.receive(r)
 	var answer *http.Response
-	action := x.request.Start(x.now(), x.pool.Router, replayable(r))
+	x.began = x.now()
+	action := x.request.Start(x.began, x.pool.Router, replayable(r))
 	for {
 		wake(action.Wake)
 		x.pool.Metrics.Retried(action.Retry)
@@ -88,6 +96,9 @@ func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
 			return x.deliver(answer, action), nil
 		case core.GiveUp:
 			discard(answer)
+			if action.Failure == core.Unreachable && x.slow {
+				return nil, gaveUp(core.TimedOut)
+			}
 			return nil, gaveUp(action.Failure)
 		}
 	}
@@ -123,6 +134,9 @@ func (x *exchange) try(r *http.Request, a core.Action) (*http.Response, core.Act
 	to := *r.URL
 	to.Scheme, to.Host = upstream.URL.Scheme, upstream.URL.Host
 	out.URL = &to
+	if x.upload != nil {
+		out.Body = x.upload // there is no second attempt with a body
+	}
 
 	answer, err := x.pool.Transport.RoundTrip(out)
 	if err != nil {
@@ -130,8 +144,9 @@ func (x *exchange) try(r *http.Request, a core.Action) (*http.Response, core.Act
 		x.disarm()
 		if outcome == core.Abandoned {
 			x.abandon()
-			return nil, core.Action{}, x.client.Err()
+			return nil, core.Action{}, x.blame()
 		}
+		x.slow = outcome == core.ConnectFailure && timedOut(err)
 		return nil, x.request.Failed(x.now(), a.Attempt, core.Sample{Outcome: outcome}), nil
 	}
 	sample := sampleOf(answer)
@@ -144,18 +159,68 @@ func (x *exchange) try(r *http.Request, a core.Action) (*http.Response, core.Act
 	return answer, next, nil
 }
 
-// arm begins the attempt's time.
+// receive gets ready for the request's body, if it has one. The time that the whole
+// request may take bounds it.
+func (x *exchange) receive(r *http.Request) {
+	if r.Body == nil {
+		return
+	}
+	x.upload = &upload{ReadCloser: r.Body}
+	if total := x.pool.Router.Policy().Total; total > 0 {
+		x.out.readBy(total)
+	}
+}
+
+// arm begins the attempt's time. The time that the client takes to send its body is
+// not the endpoint's: each part that arrives begins the wait for the answer anew.
 func (x *exchange) arm(ctx context.Context, until core.Instant) {
 	x.late, x.cancel = context.WithCancelCause(ctx)
 	x.timer = nil
-	if until != core.Never {
-		cancel := x.cancel
-		x.timer = time.AfterFunc(until.Sub(x.now()), func() { cancel(errLate) })
+	if until == core.Never {
+		return
 	}
+	cancel, upload, out := x.cancel, x.upload, x.out
+	timer := time.AfterFunc(until.Sub(x.now()), func() {
+		if upload.awaited() {
+			cancel(errSlowUpload)
+			// The transport comes back only when its reading has ended.
+			upload.unlessEnded(func() { out.readBy(time.Nanosecond) })
+			return
+		}
+		cancel(errLate)
+	})
+	x.timer = timer
+	if policy := x.pool.Router.Policy(); upload != nil && policy.AnswerWithin > 0 {
+		end := core.Never
+		if policy.Total > 0 {
+			end = x.began.Add(policy.Total)
+		}
+		upload.onMove(func() {
+			now := x.now()
+			timer.Reset(core.Earlier(now.Add(policy.AnswerWithin), end).Sub(now))
+		})
+	}
+}
+
+// blame is what the client did when an attempt was abandoned.
+func (x *exchange) blame() error {
+	switch {
+	case x.tooSlow():
+		return errSlowUpload
+	case x.client.Err() != nil:
+		return x.client.Err()
+	}
+	return errUpload
+}
+
+// tooSlow reports whether the attempt has ended because the client's body did not come.
+func (x *exchange) tooSlow() bool {
+	return x.late != nil && context.Cause(x.late) == errSlowUpload
 }
 
 // disarm ends the attempt's time.
 func (x *exchange) disarm() {
+	x.upload.onMove(nil)
 	if x.cancel != nil {
 		stopper(x.timer, x.cancel)()
 		x.timer, x.cancel = nil, nil
@@ -173,6 +238,7 @@ func stopper(timer *time.Timer, cancel context.CancelCauseFunc) func() {
 
 // deliver hands the answer over: from now on its body's end ends the attempt.
 func (x *exchange) deliver(answer *http.Response, a core.Action) *http.Response {
+	x.upload.onMove(nil)
 	if x.timer != nil {
 		x.timer.Stop()
 	}
@@ -188,7 +254,13 @@ func (x *exchange) deliver(answer *http.Response, a core.Action) *http.Response 
 	}
 	good := sample.Outcome
 	if conn, ok := answer.Body.(io.ReadWriteCloser); ok && answer.StatusCode == http.StatusSwitchingProtocols {
-		answer.Body = &upgraded{conn, func() { finish(good) }}
+		// ReverseProxy has a goroutine of its own close it, some time after the
+		// request has ended, and nobody when it refuses the switch. So this is done
+		// when the handler is left.
+		x.leave = func() {
+			conn.Close()
+			finish(good)
+		}
 		return answer
 	}
 	answer.Body = &body{
@@ -205,6 +277,16 @@ func (x *exchange) deliver(answer *http.Response, a core.Action) *http.Response 
 func endless(answer *http.Response) bool {
 	return answer.StatusCode == http.StatusSwitchingProtocols ||
 		mediaType(answer.Header.Get("Content-Type")) == "text/event-stream"
+}
+
+// end is for when the handler is left: what is still leased then was left early, or
+// in a panic.
+func (x *exchange) end() {
+	if x.leave != nil {
+		x.leave()
+	}
+	x.abandon()
+	x.upload.end()
 }
 
 // abandon ends the request, wherever it stands. Does nothing when it has ended.
@@ -242,19 +324,6 @@ func (b *body) Close() error {
 		b.ended = true
 		b.end()
 	}
-	return err
-}
-
-// upgraded is the connection behind a 101. It is closed by ReverseProxy when either
-// side is done.
-type upgraded struct {
-	io.ReadWriteCloser
-	end func()
-}
-
-func (u *upgraded) Close() error {
-	err := u.ReadWriteCloser.Close()
-	u.end()
 	return err
 }
 

@@ -9,10 +9,19 @@ import (
 )
 
 // rewrite says who the client is. ReverseProxy has removed the hop-by-hop headers
-// (those that Connection names, too) and every X-Forwarded-* before: what is set here
-// cannot be removed by the client. The Host header stays the client's.
+// (those that Connection names, too) before: what is set here cannot be removed by the
+// client. The Host header, the query and the trailer stay the client's.
 func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
-	if !p.trusts(peer(r.In)) {
+	// ReverseProxy has tidied the query up, for those that decide by what it says.
+	r.Out.URL.RawQuery = r.In.URL.RawQuery
+	r.Out.Trailer = r.In.Trailer // not a copy: it is filled in at the end of the body
+	trusted := p.trusts(peer(r.In))
+	for name := range r.Out.Header {
+		if forwards(name) && !(trusted && !strings.Contains(name, "_")) {
+			delete(r.Out.Header, name)
+		}
+	}
+	if !trusted {
 		r.SetXForwarded()
 		return
 	}
@@ -20,6 +29,28 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.SetXForwarded()
 	copyHeader(r.Out.Header, r.In.Header, "X-Forwarded-Host")
 	copyHeader(r.Out.Header, r.In.Header, "X-Forwarded-Proto")
+}
+
+// forwards reports whether a header is one of X-Forwarded-*, in the eyes of an endpoint
+// that takes X_FORWARDED_FOR for the same, as CGI and its heirs do.
+func forwards(name string) bool {
+	const prefix = "x-forwarded-"
+	if len(name) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		c := name[i]
+		switch {
+		case c == '_':
+			c = '-'
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		if c != prefix[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func copyHeader(to, from http.Header, name string) {
@@ -48,9 +79,14 @@ func (p *Proxy) clientAddress(r *http.Request) string {
 	}
 	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		address, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
-			break
+		hop = strings.TrimSpace(hop)
+		address, err := netip.ParseAddr(hop)
+		if err != nil { // some proxies add the port
+			var withPort netip.AddrPort
+			if withPort, err = netip.ParseAddrPort(hop); err != nil {
+				break
+			}
+			address = withPort.Addr()
 		}
 		client = address.Unmap().String()
 		if !p.trusts(client) {

@@ -14,11 +14,11 @@ import (
 )
 
 // outcome classifies an attempt that failed with err, in the order of what is
-// certain: the client has left; our own time was over; no connection was made; and
-// else the connection broke.
+// certain: the client has left, or broke its own request off; our own time was over;
+// no connection was made; and else the connection broke.
 func (x *exchange) outcome(err error) core.Outcome {
 	switch {
-	case x.client.Err() != nil:
+	case x.client.Err() != nil, x.upload != nil && x.upload.broken.Load(), x.tooSlow():
 		return core.Abandoned
 	case x.late != nil && errors.Is(context.Cause(x.late), errLate):
 		return core.Timeout
@@ -35,7 +35,14 @@ func neverConnected(err error) bool {
 		return true
 	}
 	var certificate *tls.CertificateVerificationError
-	return errors.As(err, &certificate)
+	return errors.As(err, &certificate) || op == nil && timedOut(err) // of the TLS handshake
+}
+
+// timedOut reports whether err is that something took too long, by a bound that the
+// network has, not this package.
+func timedOut(err error) bool {
+	var slow net.Error
+	return errors.As(err, &slow) && slow.Timeout()
 }
 
 // sampleOf is what an answer's head teaches.

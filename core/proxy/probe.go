@@ -42,7 +42,8 @@ func Probe(ctx context.Context, pool *Pool, h config.Health, now func() core.Ins
 			running <- struct{}{}
 			go func() {
 				defer func() { <-running }()
-				well := probe(ctx, client, m.Target.(Upstream).URL.JoinPath(h.Path).String())
+				to := m.Target.(Upstream).URL
+				well := probe(ctx, client, to.Scheme+"://"+to.Host+h.Path) // the path may have a query
 				if ctx.Err() == nil {
 					prober.Probed(m, now(), core.LoadReport{}, well)
 				}

@@ -89,18 +89,18 @@ func New(o Options) *Proxy {
 // ServeHTTP implements http.Handler.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := p.options.Now()
-	out := &response{ResponseWriter: w}
+	out := &response{ResponseWriter: w, receives: r.ContentLength != 0}
 	route, pool := p.options.Unrouted, (*Pool)(nil)
 	attempts := 0
 	defer func() {
 		fault := recover()
-		p.recovered(fault, out)
+		aborted := p.recovered(fault, out)
 		took := p.options.Now().Sub(began)
 		route.Finished(out.status, took)
 		if p.options.Access != nil {
 			logAccess(p.options.Access, r, out, took, pool, attempts)
 		}
-		if fault != nil {
+		if aborted {
 			panic(http.ErrAbortHandler) // the connection is of no use any more
 		}
 	}()
@@ -109,41 +109,45 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodConnect:
 		out.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-		out.refuse(http.StatusMethodNotAllowed, "CONNECT is not served here")
+		out.reject(route, http.StatusMethodNotAllowed, telemetry.RejectMethod)
 		return
 	case matched == nil:
-		route.Rejected("no-route")
-		out.refuse(http.StatusNotFound, "no route")
+		out.reject(route, http.StatusNotFound, telemetry.RejectNoRoute)
 		return
 	}
 	route, pool = matched.Metrics, matched.Pool
 	if wait, ok := p.admit(matched, r, began); !ok {
-		route.Rejected("rate-limit")
 		out.Header().Set("Retry-After", wholeSeconds(wait))
-		out.refuse(http.StatusTooManyRequests, "rate-limit")
+		out.reject(route, http.StatusTooManyRequests, telemetry.RejectRateLimit)
 		return
 	}
-	x := &exchange{pool: pool, now: p.options.Now, client: r.Context()}
+	x := &exchange{pool: pool, now: p.options.Now, client: r.Context(), out: out}
 	defer func() {
 		attempts = x.request.Attempts()
-		x.abandon() // whatever is still leased: the handler was left early, or panicked
+		x.end()
 	}()
 	p.reverse.ServeHTTP(out, r.WithContext(with(r.Context(), x, matched)))
 }
 
 // recovered sees to a request that ended in a panic: ReverseProxy aborts so when an
-// answer breaks off, and anything else is a defect, which costs this request only.
-func (p *Proxy) recovered(fault any, out *response) {
+// answer breaks off, and anything else is a defect, which costs this request only. It
+// reports whether the answer broke off, so that the connection has to be closed: an
+// answer of 500 is complete, and would be lost with it.
+func (p *Proxy) recovered(fault any, out *response) (aborted bool) {
 	switch {
 	case fault == nil:
+		return false
 	case fault != http.ErrAbortHandler:
 		p.options.Log.Error("panic while serving a request", "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 		if out.status == 0 {
+			clear(out.Header()) // of an answer that is not sent
 			out.refuse(http.StatusInternalServerError, "internal")
+			return false
 		}
 	case out.status == 0:
 		out.status = statusClientLeft
 	}
+	return true
 }
 
 // admit asks the route's rate limiter.
@@ -165,18 +169,21 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	var failure gaveUp
 	switch {
 	case errors.As(err, &failure):
-		route.Metrics.Rejected(failure.String())
 		status := core.Failure(failure).Status()
 		if status == http.StatusServiceUnavailable {
 			out.Header().Set("Retry-After", "1")
 		}
-		out.refuse(status, failure.String())
+		out.reject(route.Metrics, status, failure.String())
+	case errors.Is(err, errSlowUpload):
+		out.reject(route.Metrics, http.StatusRequestTimeout, telemetry.RejectSlowBody)
 	case r.Context().Err() != nil:
 		panic(http.ErrAbortHandler) // there is nobody to answer
+	case errors.Is(err, errUpload):
+		out.reject(route.Metrics, http.StatusBadRequest, telemetry.RejectBadBody)
 	default:
 		// An upgrade that went wrong after the answer: ReverseProxy's own.
 		p.options.Log.Warn("forwarding failed", "route", route.Name, "error", err)
-		out.refuse(http.StatusBadGateway, "bad-answer")
+		out.reject(route.Metrics, http.StatusBadGateway, telemetry.RejectBadAnswer)
 	}
 }
 
@@ -193,8 +200,9 @@ func (g gaveUp) Error() string  { return "gave up: " + g.String() }
 // response remembers what was answered.
 type response struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	status   int
+	bytes    int64
+	receives bool // the request has a body
 }
 
 // Unwrap lets http.ResponseController find the flusher and the hijacker.
@@ -212,6 +220,9 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (w *response) WriteHeader(status int) {
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status = status
+		if h := w.Header(); h["Content-Type"] == nil {
+			h["Content-Type"] = nil // where the endpoint does not say, net/http is not to guess
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -225,9 +236,18 @@ func (w *response) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// reject counts a request that the proxy answers itself, and answers it.
+func (w *response) reject(route *telemetry.Route, status int, reason string) {
+	route.Rejected(reason)
+	w.refuse(status, reason)
+}
+
 // refuse answers for the proxy itself. reason is a fixed word: never an address,
 // never an error text.
 func (w *response) refuse(status int, reason string) {
+	if w.receives {
+		w.readBy(linger)
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)

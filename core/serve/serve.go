@@ -40,6 +40,10 @@ type Server struct {
 	fronts  []front
 	admin   *front
 	closing atomic.Bool
+	// life is the context of all requests; end ends it. It is the only hold on an
+	// upgraded connection, which http.Server has let go.
+	life context.Context
+	end  context.CancelFunc
 }
 
 // pool is a pool with its settings.
@@ -58,6 +62,7 @@ type front struct {
 // and nothing stays open. Nothing is served before Run.
 func New(f *config.File, o Options) (*Server, error) {
 	s := &Server{file: f, log: o.Log, epoch: time.Now()}
+	s.life, s.end = context.WithCancel(context.Background())
 	metrics := telemetry.New(o.Version)
 	for i := range f.Pools {
 		p, err := s.newPool(&f.Pools[i], metrics, o.Assemble)
@@ -148,6 +153,7 @@ func (s *Server) dataServer(l config.Listener, handler http.Handler) *http.Serve
 	return &http.Server{
 		Handler:           handler,
 		Protocols:         protocols,
+		BaseContext:       func(net.Listener) context.Context { return s.life },
 		ReadHeaderTimeout: l.ReadHeaderTimeout,
 		IdleTimeout:       l.IdleTimeout,
 		MaxHeaderBytes:    l.MaxHeaderBytes,
@@ -242,6 +248,7 @@ func (s *Server) drain(kill context.Context) error {
 
 // close closes whatever is open.
 func (s *Server) close() {
+	s.end()
 	fronts := s.fronts
 	if s.admin != nil {
 		fronts = append(fronts[:len(fronts):len(fronts)], *s.admin)

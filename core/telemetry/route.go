@@ -36,13 +36,17 @@ func class(status int) int {
 const (
 	RejectRateLimit = "rate-limit" // the rate limit of the route or the client
 	RejectNoRoute   = "no-route"   // no route takes the request
+	RejectMethod    = "method"     // a method that is not served: CONNECT
+	RejectBadBody   = "bad-body"   // the client broke its body off, or garbled it
+	RejectSlowBody  = "slow-body"  // the client stopped sending its body
+	RejectBadAnswer = "bad-answer" // an endpoint's answer that cannot be passed on
 	RejectOther     = "other"      // whatever has no name of its own
 )
 
 // Rejections returns the closed set of reasons for a rejection: those above, and the
 // name of every core.Failure.
 func Rejections() []string {
-	reasons := []string{RejectRateLimit, RejectNoRoute}
+	reasons := []string{RejectRateLimit, RejectNoRoute, RejectMethod, RejectBadBody, RejectSlowBody, RejectBadAnswer}
 	for f := range core.Failures {
 		reasons = append(reasons, core.Failure(f).String())
 	}

@@ -19,7 +19,7 @@
 // a rate over a series that appears with its first error misses that error. That
 // makes
 //
-//   - 34 series for a route: 6 codes, 9 reasons of rejection, and a histogram of 19.
+//   - 38 series for a route: 6 codes, 13 reasons of rejection, and a histogram of 19.
 //   - 11 series for a pool: 5 pairs of mode and reason (of 15; the others do not
 //     occur), 3 results of retries, and 3 modes.
 //   - 43 series for an endpoint: 8 outcomes, 5 turns of its breaker, a histogram of

@@ -1,0 +1,112 @@
+package proxy_test
+
+import (
+	"testing"
+
+	"github.com/evenkeel/evenkeel/core/proxy"
+)
+
+// sendsTo is a rig with these routes, all to one backend; the answer's count in the
+// metrics tells which of them took a request.
+func sendsTo(t *testing.T, routes map[string]proxy.Match, order []string) *rig {
+	t.Helper()
+	return newRig(t, plan{endpoints: urls(newBackend(t, say(200, ""))), routes: func(base []proxy.Route) []proxy.Route {
+		var all []proxy.Route
+		for _, name := range order {
+			r := base[0]
+			r.Name, r.Match = name, routes[name]
+			all = append(all, r)
+		}
+		return all
+	}})
+}
+
+func TestRoutesMatch(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		match  proxy.Match
+		method string
+		host   string
+		path   string
+		want   int
+	}{
+		{"the prefix itself", proxy.Match{PathPrefix: "/a"}, "GET", "", "/a", 200},
+		{"what lies below", proxy.Match{PathPrefix: "/a"}, "GET", "", "/a/b", 200},
+		{"not what only begins alike", proxy.Match{PathPrefix: "/a"}, "GET", "", "/ab", 404},
+		{"not what lies above", proxy.Match{PathPrefix: "/a/b"}, "GET", "", "/a", 404},
+		{"a prefix that ends with a slash", proxy.Match{PathPrefix: "/a/"}, "GET", "", "/a/b", 200},
+		{"is not met without it", proxy.Match{PathPrefix: "/a/"}, "GET", "", "/a", 404},
+		{"the root takes everything", proxy.Match{PathPrefix: "/"}, "GET", "", "/ab", 200},
+		{"the case of a path counts", proxy.Match{PathPrefix: "/a"}, "GET", "", "/A", 404},
+		{"a path is compared decoded", proxy.Match{PathPrefix: "/a"}, "GET", "", "/%61/b", 200},
+		{"an encoded slash included", proxy.Match{PathPrefix: "/a"}, "GET", "", "/a%2Fb", 200},
+		{"a query is not part of it", proxy.Match{PathPrefix: "/a"}, "GET", "", "/a?/b", 200},
+		{"a host", proxy.Match{PathPrefix: "/", Hosts: []string{"shop.example"}}, "GET", "shop.example", "/", 200},
+		{"with any port", proxy.Match{PathPrefix: "/", Hosts: []string{"shop.example"}}, "GET", "shop.example:8080", "/", 200},
+		{"in any case", proxy.Match{PathPrefix: "/", Hosts: []string{"shop.example"}}, "GET", "SHOP.Example", "/", 200},
+		{"one of several", proxy.Match{PathPrefix: "/", Hosts: []string{"a.example", "shop.example"}}, "GET", "shop.example", "/", 200},
+		{"not another", proxy.Match{PathPrefix: "/", Hosts: []string{"shop.example"}}, "GET", "other.example", "/", 404},
+		{"nor one below it", proxy.Match{PathPrefix: "/", Hosts: []string{"shop.example"}}, "GET", "www.shop.example", "/", 404},
+		{"an IPv6 address", proxy.Match{PathPrefix: "/", Hosts: []string{"::1"}}, "GET", "[::1]:8080", "/", 200},
+		{"without a port", proxy.Match{PathPrefix: "/", Hosts: []string{"::1"}}, "GET", "[::1]", "/", 200},
+		{"a method", proxy.Match{PathPrefix: "/", Methods: []string{"POST", "PUT"}}, "PUT", "", "/", 200},
+		{"not another method", proxy.Match{PathPrefix: "/", Methods: []string{"POST", "PUT"}}, "GET", "", "/", 404},
+		{"everything at once", proxy.Match{PathPrefix: "/a", Hosts: []string{"shop.example"}, Methods: []string{"GET"}}, "GET", "shop.example", "/a", 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := sendsTo(t, map[string]proxy.Match{"web": tt.match}, []string{"web"})
+			r := g.request(t, tt.method, tt.path, nil)
+			r.Host = tt.host
+			got := g.do(t, r)
+			if tt.want == 404 {
+				wantRejected(t, got, 404, "no-route", "")
+				wantCount(t, "rejections", g.count(t, "evenkeel_rejections_total", `route="none"`, `reason="no-route"`), 1)
+				wantCount(t, "4xx of no route", g.count(t, "evenkeel_requests_total", `route="none"`, `code="4xx"`), 1)
+				return
+			}
+			wantStatus(t, got, tt.want)
+		})
+	}
+}
+
+// The most specific route takes a request, wherever it stands.
+func TestRoutesPrecedence(t *testing.T) {
+	routes := map[string]proxy.Match{
+		"root":      {PathPrefix: "/"},
+		"a":         {PathPrefix: "/a"},
+		"a-post":    {PathPrefix: "/a", Methods: []string{"POST"}},
+		"ab":        {PathPrefix: "/a/b"},
+		"shop":      {PathPrefix: "/", Hosts: []string{"shop.example"}},
+		"shop-post": {PathPrefix: "/", Hosts: []string{"shop.example"}, Methods: []string{"POST"}},
+		"shop-a":    {PathPrefix: "/a", Hosts: []string{"shop.example"}},
+	}
+	orders := [][]string{
+		{"root", "a", "a-post", "ab", "shop", "shop-post", "shop-a"},
+		{"shop-a", "shop-post", "shop", "ab", "a-post", "a", "root"},
+	}
+	for _, order := range orders {
+		t.Run("first "+order[0], func(t *testing.T) {
+			g := sendsTo(t, routes, order)
+			for _, tt := range []struct{ method, host, path, want string }{
+				{"GET", "x.example", "/", "root"},
+				{"GET", "x.example", "/ab", "root"},
+				{"GET", "x.example", "/a", "a"},
+				{"POST", "x.example", "/a", "a-post"},
+				{"POST", "x.example", "/a/b", "ab"}, // the longer prefix before the method
+				{"GET", "shop.example", "/", "shop"},
+				{"POST", "shop.example", "/", "shop-post"},
+				{"GET", "shop.example", "/a", "shop-a"},
+				{"GET", "shop.example", "/a/b", "shop-a"}, // the host before the longer prefix
+				{"POST", "shop.example", "/a", "shop-a"},
+			} {
+				before := g.count(t, "evenkeel_requests_total", `route="`+tt.want+`"`)
+				r := g.request(t, tt.method, tt.path, nil)
+				r.Host = tt.host
+				g.do(t, r)
+				if got := g.count(t, "evenkeel_requests_total", `route="`+tt.want+`"`) - before; got != 1 {
+					t.Errorf("%s %s%s: got %v requests at route %s, want 1", tt.method, tt.host, tt.path, got, tt.want)
+				}
+			}
+		})
+	}
+}

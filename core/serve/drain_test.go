@@ -1,0 +1,132 @@
+package serve_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/evenkeel/evenkeel/core/serve"
+)
+
+// held is a backend whose requests are answered when they are let go, or cut off.
+func held(t *testing.T) (url string, arrived chan struct{}, let func()) {
+	at, on := make(chan struct{}, 10), make(chan struct{})
+	url = backend(t, func(w http.ResponseWriter, r *http.Request) {
+		at <- struct{}{}
+		select {
+		case <-on:
+			io.WriteString(w, "complete")
+		case <-r.Context().Done():
+		}
+	})
+	return url, at, func() { close(on) }
+}
+
+func TestStopDrains(t *testing.T) {
+	url, arrived, let := held(t)
+	s := start(t, parse(t, url, "", "", ""))
+	public := s.Addresses()[0]
+	s.get(s.admin()+"/readyz").want(t, "readyz before", 200, "ok")
+	inProgress := s.ask(s.public())
+	await(t, "request at the backend", arrived)
+
+	s.stop()
+	eventually(t, "new connections are refused", func() bool { return refused(public) })
+	s.get(s.admin()+"/readyz").want(t, "readyz while draining", 503, "draining")
+	s.get(s.admin()+"/healthz").want(t, "healthz while draining", 200, "ok")
+	select {
+	case err := <-s.done:
+		t.Fatalf("end of the server with a request in progress: got %v, want it to wait", err)
+	default:
+	}
+	let()
+	await(t, "answer of the request in progress", inProgress).want(t, "request in progress", 200, "complete")
+	if err := await(t, "end of the server", s.done); err != nil {
+		t.Errorf("end of the server: got %v, want nil", err)
+	}
+	if !refused(s.AdminAddress()) {
+		t.Error("admin listener after the end: got a connection, want none")
+	}
+}
+
+// A connection that waits for its next request does not hold the drain up; one that
+// comes back meanwhile is told to close.
+func TestDrainEndsIdleConnections(t *testing.T) {
+	s := start(t, parse(t, backend(t, func(http.ResponseWriter, *http.Request) {}), "", "", ""))
+	c := dial(t, s.Addresses()[0])
+	in := bufio.NewReader(c)
+	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if answer, err := http.ReadResponse(in, nil); err != nil || answer.StatusCode != 200 || answer.Close {
+		t.Fatalf("answer: got %v, %v, want 200 on a connection that is kept", answer, err)
+	}
+	s.stop()
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("idle connection after the stop: got %v, want the end", err)
+	}
+	if err := await(t, "end of the server", s.done); err != nil {
+		t.Errorf("end of the server: got %v, want nil", err)
+	}
+}
+
+func TestKillCutsTheDrainShort(t *testing.T) {
+	url, arrived, _ := held(t)
+	s := start(t, parse(t, url, "", "", ""))
+	inProgress := s.ask(s.public())
+	await(t, "request at the backend", arrived)
+	s.stop()
+	eventually(t, "draining", func() bool { return s.get(s.admin()+"/readyz").status == 503 })
+	s.kill()
+	if err := await(t, "end of the server", s.done); !errors.Is(err, serve.ErrCut) {
+		t.Errorf("end of the server: got %v, want %v", err, serve.ErrCut)
+	}
+	if got := await(t, "request in progress", inProgress); got.err == nil {
+		t.Errorf("request in progress: got %d %q, want it cut off", got.status, got.body)
+	}
+}
+
+// What is left when the time is over is cut off; that was asked for, so it is no error.
+func TestDrainTimeoutCuts(t *testing.T) {
+	url, arrived, _ := held(t)
+	s := start(t, parse(t, url, "", "drain: {timeout: 20ms}", ""))
+	inProgress := s.ask(s.public())
+	await(t, "request at the backend", arrived)
+	s.stop()
+	if err := await(t, "end of the server", s.done); err != nil {
+		t.Errorf("end of the server: got %v, want nil", err)
+	}
+	if got := await(t, "request in progress", inProgress); got.err == nil {
+		t.Errorf("request in progress: got %d %q, want it cut off", got.status, got.body)
+	}
+}
+
+// A tunnel goes on for ever if it may: it does not hold the end up, and ends with it.
+func TestTheEndIsTheEndOfUpgradedConnections(t *testing.T) {
+	left := make(chan struct{})
+	s := start(t, parse(t, backend(t, func(w http.ResponseWriter, r *http.Request) {
+		conn, buffer, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		defer close(left)
+		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		buffer.ReadByte()
+	}), "", "", ""))
+	c := dial(t, s.Addresses()[0])
+	in := bufio.NewReader(c)
+	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	if answer, err := http.ReadResponse(in, nil); err != nil || answer.StatusCode != 101 {
+		t.Fatalf("answer: got %v, %v, want 101", answer, err)
+	}
+	s.stop()
+	if err := await(t, "end of the server", s.done); err != nil {
+		t.Errorf("end of the server: got %v, want nil", err)
+	}
+	await(t, "end of the backend's connection", left)
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("the client's connection: got %v, want the end", err)
+	}
+}
