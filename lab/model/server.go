@@ -10,7 +10,6 @@
 package model
 
 import (
-	"container/heap"
 	"time"
 
 	"github.com/evenkeel/evenkeel/core"
@@ -35,7 +34,7 @@ type Server struct {
 	timeline    Timeline
 
 	busy    int
-	ends    endings
+	ends    Heap[ending]
 	seq     uint64
 	waiting []job // from head on
 	head    int
@@ -85,7 +84,7 @@ func (s *Server) Finish(now core.Instant) (Done, bool) {
 	if len(s.ends) == 0 || s.ends[0].At > now {
 		return Done{}, false
 	}
-	e := heap.Pop(&s.ends).(ending)
+	e := s.ends.Pop()
 	if e.slot {
 		s.busy--
 		if s.Queued() > 0 {
@@ -122,7 +121,7 @@ func (s *Server) start(now core.Instant, j job) {
 }
 
 func (s *Server) end(at core.Instant, id uint64, code int, slot bool) {
-	heap.Push(&s.ends, ending{Done{id, code, at}, s.seq, slot})
+	s.ends.Push(ending{Done{id, code, at}, s.seq, slot})
 	s.seq++
 }
 
@@ -133,18 +132,7 @@ type ending struct {
 	slot bool   // it holds one
 }
 
-// endings is a heap by instant.
-type endings []ending
-
-func (e endings) Len() int { return len(e) }
-func (e endings) Less(i, j int) bool {
-	return e[i].At < e[j].At || e[i].At == e[j].At && e[i].seq < e[j].seq
-}
-func (e endings) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *endings) Push(x any)   { *e = append(*e, x.(ending)) }
-func (e *endings) Pop() any {
-	last := len(*e) - 1
-	x := (*e)[last]
-	*e = (*e)[:last]
-	return x
+// Before orders endings by instant.
+func (e ending) Before(other ending) bool {
+	return e.At < other.At || e.At == other.At && e.seq < other.seq
 }

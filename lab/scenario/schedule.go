@@ -53,21 +53,45 @@ func BlockSeed(seed uint64, block int) uint64 {
 	return k.Uint64() >> 12 // 52 bits: exact as a JSON number everywhere
 }
 
+// Stream draws the planned instants of a trial's requests one by one.
+type Stream struct {
+	key     core.Key
+	gap     float64 // nanoseconds, mean
+	poisson bool
+	end     float64
+	next    uint64
+	at      float64
+}
+
+// Stream returns the stream of the trial's planned instants, at its beginning.
+func (s *Scenario) Stream(c Chance) Stream {
+	return Stream{
+		key:     c.key.At(streamArrivals),
+		gap:     min(1e9/s.Rate(), math.MaxFloat64), // finite: no gap at all is 0
+		poisson: s.Arrivals.Law == "poisson",
+		end:     float64(s.Duration),
+	}
+}
+
+// Next returns the next planned instant; they ascend. It returns false at the end.
+func (s *Stream) Next() (core.Instant, bool) {
+	if s.poisson {
+		k := s.key.At(s.next)
+		s.at -= s.gap * math.Log(k.Float64())
+	} else {
+		s.at = s.gap * float64(s.next)
+	}
+	s.next++
+	return core.Instant(s.at), s.at < s.end
+}
+
 // Schedule yields the planned instants of a trial's requests, ascending, the first
 // draw at the first request.
 func (s *Scenario) Schedule(c Chance) iter.Seq[core.Instant] {
-	key := c.key.At(streamArrivals)
-	gap := min(1e9/s.Rate(), math.MaxFloat64) // finite: no gap at all is 0
 	return func(yield func(core.Instant) bool) {
-		at := 0.0
-		for i := uint64(0); ; i++ {
-			if s.Arrivals.Law == "poisson" {
-				k := key.At(i)
-				at -= gap * math.Log(k.Float64())
-			} else {
-				at = gap * float64(i)
-			}
-			if at >= float64(s.Duration) || !yield(core.Instant(at)) {
+		stream := s.Stream(c)
+		for {
+			if at, ok := stream.Next(); !ok || !yield(at) {
 				return
 			}
 		}

@@ -76,9 +76,7 @@ func (w *world) arrive() {
 	w.next++
 	w.armArrival()
 	t.request.Ticket.Waiter = t
-	// The client's patience ends once; what the proxy waits for changes, and gets
-	// its own event each time.
-	w.events.push(event{at: t.planned.Add(w.scenario.Client.Timeout), kind: deadline, who: t.handle(0)})
+	w.armPatience(t)
 	w.do(t, t.request.Start(w.now, w.proxyOf(t.seq).router, true))
 }
 
@@ -98,42 +96,95 @@ func (w *world) do(t *flight, a core.Action) {
 	t.until, t.waiting, t.attempt = a.Until, a.Do == core.Wait, a.Attempt
 	switch a.Do {
 	case core.Try:
-		w.armDeadline(t)
+		w.armWait(t)
 		server := t.request.Lease(a.Attempt).Member().Target.(int)
 		w.servers[server].Arrive(w.now, t.handle(a.Attempt), w.law.Draw(t.demand))
 		w.armServer(server)
 	case core.Wait:
-		w.armDeadline(t)
+		w.armWait(t)
 	case core.GiveUp:
 		w.end(t, -1, a.Failure.Status())
 	}
 }
 
-// armDeadline makes the event at which the present action has waited long enough;
-// none when the client will have left by then.
-func (w *world) armDeadline(t *flight) {
-	if t.until < t.planned.Add(w.scenario.Client.Timeout) {
-		w.events.push(event{at: t.until, kind: deadline, who: t.handle(t.attempt)})
+// armPatience schedules the end of the client's patience.
+func (w *world) armPatience(t *flight) {
+	w.trimPatience()
+	_, any := w.patience.first()
+	at := t.planned.Add(w.scenario.Client.Timeout)
+	w.patience.push(wait{at, t.handle(0)})
+	if !any {
+		w.schedule.set(w.sources.patience, at)
 	}
 }
 
-// armServer makes the event of the next ending at a server, unless there is one.
+// trimPatience drops the waits in front whose requests have ended. The schedule may
+// then be too early for what is in front, never too late.
+func (w *world) trimPatience() {
+	for {
+		first, ok := w.patience.first()
+		if !ok {
+			return
+		}
+		if t, _ := w.flights.find(first.who); t != nil {
+			return
+		}
+		w.patience.drop()
+	}
+}
+
+// leave lets the clients go who have waited long enough.
+func (w *world) leave() {
+	for {
+		w.trimPatience()
+		first, _ := w.patience.first()
+		if first.at > w.now {
+			w.schedule.set(w.sources.patience, first.at)
+			return
+		}
+		w.patience.drop()
+		t, _ := w.flights.find(first.who)
+		w.wake(t.request.Abandon(w.now))
+		w.end(t, -1, 0)
+	}
+}
+
+// armWait schedules the end of the present action's time; not when the client will have
+// left by then.
+func (w *world) armWait(t *flight) {
+	if t.until < t.planned.Add(w.scenario.Client.Timeout) {
+		w.waits.push(wait{t.until, t.handle(t.attempt)})
+		w.schedule.set(w.sources.waits, w.waits.next())
+	}
+}
+
+// expire ends an action that has waited long enough, in the queue or for an answer.
+func (w *world) expire() {
+	over := w.waits.pop()
+	w.schedule.set(w.sources.waits, w.waits.next())
+	t, attempt := w.flights.find(over.who)
+	switch {
+	case t == nil || w.now < t.until || attempt != t.attempt:
+		// Of a request that has ended, or of an earlier action.
+	case t.waiting:
+		w.do(t, t.request.Expired(w.now))
+	default:
+		w.do(t, t.request.Failed(w.now, attempt, core.Sample{Outcome: core.Timeout}))
+	}
+}
+
+// armServer schedules the next ending at a server.
 func (w *world) armServer(i int) {
-	s := w.servers[i]
-	if next := s.Next(); next < s.due {
-		s.due = next
-		w.events.push(event{at: next, kind: ending, who: uint64(i)})
+	if next := w.servers[i].Next(); next != w.due[i] {
+		w.due[i] = next
+		w.schedule.set(i, next)
 	}
 }
 
 // finish takes in what ends at a server.
 func (w *world) finish(i int) {
-	s := w.servers[i]
-	if s.due <= w.now {
-		s.due = core.Never
-	}
 	for {
-		done, ok := s.Finish(w.now)
+		done, ok := w.servers[i].Finish(w.now)
 		if !ok {
 			break
 		}
@@ -158,23 +209,6 @@ func (w *world) answer(server int, done model.Done) {
 	w.end(t, server, done.Code)
 }
 
-// expire handles the end of a wait: the client's, in a queue, or for an answer.
-func (w *world) expire(handle uint64) {
-	t, attempt := w.flights.find(handle)
-	switch {
-	case t == nil:
-	case w.now >= t.planned.Add(w.scenario.Client.Timeout):
-		w.wake(t.request.Abandon(w.now))
-		w.end(t, -1, 0)
-	case w.now < t.until || attempt != t.attempt:
-		// Of an earlier action.
-	case t.waiting:
-		w.do(t, t.request.Expired(w.now))
-	default:
-		w.do(t, t.request.Failed(w.now, attempt, core.Sample{Outcome: core.Timeout}))
-	}
-}
-
 // wake lets a request go on that has been admitted.
 func (w *world) wake(ticket *core.Ticket) {
 	if ticket != nil {
@@ -183,9 +217,9 @@ func (w *world) wake(ticket *core.Ticket) {
 	}
 }
 
-// end writes a request down as the client saw it.
+// end tells of a request as the client saw it.
 func (w *world) end(t *flight, server, code int) {
-	w.requests = append(w.requests, record.Request{
+	w.each(record.Request{
 		Seq: t.seq, Planned: t.planned, Sent: t.planned, Done: w.now,
 		Endpoint: server, Attempts: t.request.Attempts(), Code: code,
 	})

@@ -2,16 +2,10 @@ package sim
 
 import "github.com/evenkeel/evenkeel/core"
 
-// armProber makes the event of a proxy's next probe, unless there is one.
+// armProber schedules a proxy's next probe.
 func (w *world) armProber(i int) {
-	p := w.proxies[i]
-	prober := p.router.Prober()
-	if prober == nil {
-		return
-	}
-	if wake := prober.Wake(); wake < p.probing {
-		p.probing = wake
-		w.events.push(event{at: wake, kind: probe, who: uint64(i)})
+	if prober := w.proxies[i].router.Prober(); prober != nil {
+		w.schedule.set(w.sources.probes+i, prober.Wake())
 	}
 }
 
@@ -19,7 +13,6 @@ func (w *world) armProber(i int) {
 // slot: a server that fails its requests fails it, a slow one does not.
 func (w *world) probe(i int) {
 	p := w.proxies[i]
-	p.probing = core.Never
 	prober := p.router.Prober()
 	for {
 		m, ok := prober.Next(w.now, p.source)

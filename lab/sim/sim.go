@@ -8,11 +8,8 @@
 package sim
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"iter"
-	"slices"
 
 	"github.com/evenkeel/evenkeel/adaptive"
 	"github.com/evenkeel/evenkeel/core"
@@ -30,14 +27,43 @@ func (Driver) Name() string { return record.Sim }
 // Play implements trial.Driver: one trial of a subject, with everything random drawn
 // from the seed.
 func (Driver) Play(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64) (*record.Trial, error) {
-	w, err := newWorld(s, subject, scenario.NewChance(seed))
+	t := &record.Trial{Requests: make([]record.Request, 0, int(1.05*s.Rate()*s.Duration.Seconds())+64)}
+	decisions, err := Run(ctx, s, subject, seed, func(r record.Request) {
+		// Each has its place, whatever the order in which they end.
+		if missing := int(r.Seq) + 1 - len(t.Requests); missing > 0 {
+			t.Requests = append(t.Requests, make([]record.Request, missing)...)
+		}
+		t.Requests[r.Seq] = r
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.Header.Decisions = decisions
+	return t, nil
+}
+
+// Run plays one trial and tells each request as it ends, so that the memory it takes is
+// what is under way. It returns the decisions made after the warm-up.
+func Run(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) ([]record.Decisions, error) {
+	w, err := newWorld(s, subject, scenario.NewChance(seed), each)
 	if err != nil {
 		return nil, err
 	}
 	if err := w.run(ctx); err != nil {
 		return nil, err
 	}
-	return w.trial(), nil
+	return record.DecisionsOf(w.decisions), nil
+}
+
+// sources numbers the sources of events: the servers, from 0; each proxy's probes; the
+// waits of proxies and of requests in their queues; the patience of clients; arrivals.
+// Of events at the same instant the one of the lower number comes first, so that what
+// ends makes room for what begins, and an answer at the last moment is in time.
+type sources struct{ probes, waits, patience, arrivals, count int }
+
+func sourcesOf(servers, proxies int) sources {
+	waits := servers + proxies
+	return sources{probes: servers, waits: waits, patience: waits + 1, arrivals: waits + 2, count: waits + 3}
 }
 
 // world is one trial.
@@ -45,41 +71,41 @@ type world struct {
 	scenario *scenario.Scenario
 	chance   scenario.Chance
 	law      model.Law
+	each     func(record.Request)
 
-	now     core.Instant
-	events  events
-	servers []*server
-	proxies []*proxy
-	flights flights
+	now      core.Instant
+	schedule schedule
+	sources  sources
+	patience queue
+	waits    timers
+	servers  []*model.Server
+	due      []core.Instant // by server: as the schedule has it
+	proxies  []*proxy
+	flights  flights
 
-	planned func() (core.Instant, bool)
-	stop    func()
-	next    int64 // the request that the next arrival is
+	planned scenario.Stream
+	next    int64 // the request that the next arrival is; negative after the last
 
-	requests  []record.Request
 	decisions [core.Modes][core.Reasons]uint64 // after the warm-up
-}
-
-// server is a simulated server and the instant for which an event is due to look
-// after it.
-type server struct {
-	*model.Server
-	due core.Instant
 }
 
 // proxy is one of the proxies that share the load.
 type proxy struct {
 	router *core.Router
 	source *core.Key
-	// probing is the instant for which an event is due to ask its prober.
-	probing core.Instant
 }
 
-func newWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Chance) (*world, error) {
-	w := &world{scenario: s, chance: chance, law: s.Law()}
+func newWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Chance, each func(record.Request)) (*world, error) {
+	w := &world{
+		scenario: s, chance: chance, law: s.Law(), each: each,
+		sources: sourcesOf(s.Servers.Count, s.Proxies),
+		planned: s.Stream(chance),
+	}
+	w.schedule = newSchedule(w.sources.count)
 	endpoints := make([]core.Endpoint, s.Servers.Count)
 	for i := range endpoints {
-		w.servers = append(w.servers, &server{s.Server(i), core.Never})
+		w.servers = append(w.servers, s.Server(i))
+		w.due = append(w.due, core.Never)
 		endpoints[i] = core.Endpoint{Key: s.ServerName(i), Weight: 1, Target: i}
 	}
 	observer := observer{w}
@@ -95,23 +121,20 @@ func newWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Ch
 		if err != nil {
 			return nil, fmt.Errorf("sim: subject %s: %w", subject.Name, err)
 		}
-		p := &proxy{router: router, source: source, probing: core.Never}
-		w.proxies = append(w.proxies, p)
+		w.proxies = append(w.proxies, &proxy{router, source})
 		w.armProber(i)
 	}
-	w.planned, w.stop = iter.Pull(s.Schedule(chance))
 	w.armArrival()
 	return w, nil
 }
 
-// patience is how many events pass between two looks at the context.
-const patience = 1 << 14
+// attention is how many events pass between two looks at the context.
+const attention = 1 << 14
 
-// run plays all events; the last arrival's end is the end.
+// run plays all events; the last request's end is the end.
 func (w *world) run(ctx context.Context) error {
-	defer w.stop()
 	for i := 0; ; i++ {
-		if i%patience == 0 && ctx.Err() != nil {
+		if i%attention == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if !w.step() {
@@ -123,40 +146,33 @@ func (w *world) run(ctx context.Context) error {
 // step plays the next event. It returns false when there is none, or when every
 // request has come to its end.
 func (w *world) step() bool {
-	e, ok := w.events.pop()
-	if !ok || w.next < 0 && w.flights.live == 0 {
+	source, at := w.schedule.next()
+	if at == core.Never || w.next < 0 && w.flights.live == 0 {
 		return false
 	}
-	w.now = e.at
-	switch e.kind {
-	case arrival:
+	w.now = at
+	switch {
+	case source < w.sources.probes:
+		w.finish(source)
+	case source < w.sources.waits:
+		w.probe(source - w.sources.probes)
+	case source == w.sources.waits:
+		w.expire()
+	case source == w.sources.patience:
+		w.leave()
+	default:
 		w.arrive()
-	case ending:
-		w.finish(int(e.who))
-	case deadline:
-		w.expire(e.who)
-	case probe:
-		w.probe(int(e.who))
 	}
 	return true
 }
 
-// armArrival makes the next request's event; next is negative when there is none.
+// armArrival schedules the next request's arrival.
 func (w *world) armArrival() {
-	at, ok := w.planned()
+	at, ok := w.planned.Next()
 	if !ok {
-		w.next = -1
-		return
+		w.next, at = -1, core.Never
 	}
-	w.events.push(event{at: at, kind: arrival})
-}
-
-// trial is the record of what happened.
-func (w *world) trial() *record.Trial {
-	slices.SortFunc(w.requests, func(a, b record.Request) int { return cmp.Compare(a.Seq, b.Seq) })
-	t := &record.Trial{Requests: w.requests}
-	t.Header.Decisions = record.DecisionsOf(w.decisions)
-	return t
+	w.schedule.set(w.sources.arrivals, at)
 }
 
 // observer counts the decisions of the measured time.

@@ -103,11 +103,11 @@ func TestConservation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, err := newWorld(s, one, scenario.NewChance(seed))
+		var requests []record.Request
+		w, err := newWorld(s, one, scenario.NewChance(seed), func(r record.Request) { requests = append(requests, r) })
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer w.stop()
 		var area, sum time.Duration
 		for {
 			live, before := w.flights.live, w.now
@@ -119,15 +119,15 @@ func TestConservation(t *testing.T) {
 			}
 			area += time.Duration(live) * w.now.Sub(before)
 		}
-		trial := w.trial()
-		for i, r := range trial.Requests {
+		slices.SortFunc(requests, func(a, b record.Request) int { return int(a.Seq - b.Seq) })
+		for i, r := range requests {
 			sum += r.ResponseTime()
 			if took := r.ResponseTime(); r.Seq != int64(i) || took < 0 || took > s.Client.Timeout {
 				t.Fatalf("request %d cannot be: %+v", i, r)
 			}
 		}
-		if n := len(slices.Collect(s.Schedule(scenario.NewChance(seed)))); len(trial.Requests) != n {
-			t.Fatalf("got %d requests, want %d", len(trial.Requests), n)
+		if n := len(slices.Collect(s.Schedule(scenario.NewChance(seed)))); len(requests) != n {
+			t.Fatalf("got %d requests, want %d", len(requests), n)
 		}
 		if area != sum {
 			t.Fatalf("Little's law: %v under way over time, %v in response times", area, sum)
@@ -349,11 +349,10 @@ func TestProxies(t *testing.T) {
 	var by [2][3]int
 	var order [2][]int
 	for i, name := range []string{"random", "p2c-ewma"} {
-		w, err := newWorld(s, subject(t, s, name), scenario.NewChance(4))
+		w, err := newWorld(s, subject(t, s, name), scenario.NewChance(4), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer w.stop()
 		if w.proxies[0].router == w.proxies[1].router || *w.proxies[0].source == *w.proxies[1].source {
 			t.Error("two proxies share what they have learned, or their chance")
 		}
@@ -440,11 +439,12 @@ func (c *impatient) Err() error {
 	return nil
 }
 
-// An experiment that is interrupted ends after patience more events at most.
+// An experiment that is interrupted ends after attention more events at most.
 func TestCancel(t *testing.T) {
 	s := plain(2, 1, "constant", ms, 1000, time.Hour)
 	for _, most := range []int{0, 1, 3} {
-		w, err := newWorld(s, subject(t, s, "random"), scenario.NewChance(1))
+		requests := 0
+		w, err := newWorld(s, subject(t, s, "random"), scenario.NewChance(1), func(record.Request) { requests++ })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -452,10 +452,10 @@ func TestCancel(t *testing.T) {
 			t.Errorf("after %d: got %v, want it cancelled", most, err)
 		}
 		// A request has at least two events: its arrival, and its end or its deadline.
-		if got := len(w.requests); got > most*patience/2 {
-			t.Errorf("after %d: got %d requests, want at most %d", most, got, most*patience/2)
+		if requests > most*attention/2 {
+			t.Errorf("after %d: got %d requests, want at most %d", most, requests, most*attention/2)
 		}
-		if most > 0 && len(w.requests) == 0 {
+		if most > 0 && requests == 0 {
 			t.Errorf("after %d: nothing was played", most)
 		}
 	}

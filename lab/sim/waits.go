@@ -1,0 +1,69 @@
+package sim
+
+import (
+	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/lab/model"
+)
+
+// wait is the end of somebody's patience: whose, as a handle of a flight.
+type wait struct {
+	at  core.Instant
+	who uint64
+}
+
+// queue holds waits that end in the order in which they begin: those of clients, who are
+// all equally patient. Nearly all are over long before their time, when the request has
+// ended; those in front are dropped as others come (see trim), so the queue is about as
+// long as what is under way.
+type queue struct {
+	waits []wait
+	head  int
+}
+
+func (q *queue) push(w wait) {
+	if q.head > 64 && 2*q.head > len(q.waits) {
+		q.waits = q.waits[:copy(q.waits, q.waits[q.head:])]
+		q.head = 0
+	}
+	q.waits = append(q.waits, w)
+}
+
+// first is the wait that ends first.
+func (q *queue) first() (wait, bool) {
+	if q.head == len(q.waits) {
+		return wait{at: core.Never}, false
+	}
+	return q.waits[q.head], true
+}
+
+func (q *queue) drop() { q.head++ }
+
+// timers are waits of any length.
+type timers struct {
+	heap model.Heap[timer]
+	seq  uint64
+}
+
+type timer struct {
+	wait
+	seq uint64 // of two that end at the same instant, the one that began first comes first
+}
+
+// Before orders timers by instant.
+func (a timer) Before(b timer) bool { return a.at < b.at || a.at == b.at && a.seq < b.seq }
+
+func (t *timers) push(w wait) {
+	t.heap.Push(timer{w, t.seq})
+	t.seq++
+}
+
+// next is when the first ends; core.Never without any.
+func (t *timers) next() core.Instant {
+	if len(t.heap) == 0 {
+		return core.Never
+	}
+	return t.heap[0].at
+}
+
+// pop takes the first out; there must be one.
+func (t *timers) pop() wait { return t.heap.Pop().wait }
