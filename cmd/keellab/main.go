@@ -35,6 +35,7 @@ func commands() []command {
 		{"list", "", "list the scenarios: name, and what each models", list},
 		{"sim", "[SCENARIO…] [--subjects A,B] [--seeds N] [--seed S] [--out DIR] [--append]", "play scenarios in virtual time (default: all)", simulate},
 		{"run", "[SCENARIO…] [--subjects A,B] [--blocks N] [--seed S] [--out DIR] [--append]", "play scenarios over real HTTP (default: all)", play},
+		{"certify", "[--seeds N]", "hold the simulator against queueing theory; exit 1 on a miss", certifySim},
 		{"report", "DIR", "make the reports of a results folder again, from its records", rerender},
 		{"schema", "", "print the JSON Schema of scenario files", schema},
 	}
@@ -96,7 +97,7 @@ func exit(err error, stderr io.Writer) int {
 func help(w io.Writer) {
 	fmt.Fprint(w, "keellab: play scenarios, compare strategies\n\nUsage:\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  keellab %-6s %s\n      %s\n", c.name, c.usage, c.short)
+		fmt.Fprintf(w, "  keellab %-7s %s\n      %s\n", c.name, c.usage, c.short)
 	}
 	fmt.Fprint(w, `
 SCENARIO is a name under scenarios/ or a path. A subject is a strategy, perhaps with
