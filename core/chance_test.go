@@ -56,7 +56,9 @@ func TestKeyIsItsPath(t *testing.T) {
 
 func TestKeyAtLeavesTheReceiver(t *testing.T) {
 	a, b := core.NewKey(1), core.NewKey(1)
-	a.At(5)
+	if child := a.At(5); child == a {
+		t.Error("At gives the key itself")
+	}
 	if got, want := a.Uint64(), b.Uint64(); got != want {
 		t.Errorf("a draw after At: got %d, want %d", got, want)
 	}

@@ -20,7 +20,6 @@ import (
 type folder struct {
 	dir     string
 	summary stat.Summary // of earlier commands, to be kept
-	notes   []report.Notes
 }
 
 // openFolder makes the folder ready. Unless it is extended, what an earlier command

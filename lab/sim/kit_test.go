@@ -68,15 +68,6 @@ func busy() *scenario.Scenario {
 // strategies that the tests go through.
 var strategies = config.Strategies
 
-// counted charts how many requests ended with each code.
-func counted(requests []record.Request) map[int]int {
-	codes := map[int]int{}
-	for _, r := range requests {
-		codes[r.Code]++
-	}
-	return codes
-}
-
 // span is a stretch of time, from before to.
 type span struct{ from, to core.Instant }
 
