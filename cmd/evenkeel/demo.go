@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/adaptive"
+	"github.com/evenkeel/evenkeel/cmd/cli"
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/serve"
 	"github.com/evenkeel/evenkeel/lab/backend"
@@ -30,10 +31,10 @@ func demoScenario() *scenario.Scenario {
 }
 
 // demo runs the proxy with simulated backends of its own and a gentle load.
-func demo(args []string, stdout, stderr io.Writer) error {
+func demo(c *cli.Call) error {
 	var listen, strategy, admin string
 	var load float64
-	if err := parse("demo", args, stderr, func(fs *flag.FlagSet) {
+	if err := c.ParseFlags(func(fs *flag.FlagSet) {
 		fs.Float64Var(&load, "load", 50, "`requests` a second that the demo sends itself; 0 for none")
 		fs.StringVar(&listen, "listen", "127.0.0.1:8080", "`address` to listen on")
 		fs.StringVar(&strategy, "strategy", config.DefaultStrategy, "`name` of the strategy")
@@ -42,10 +43,10 @@ func demo(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if !(load >= 0 && load <= 10_000) {
-		return usagef("demo: --load %v: expected 0 to 10000 requests a second", load)
+		return c.Usagef("--load %v: expected 0 to 10000 requests a second", load)
 	}
 	if admin == "off" {
-		return usagef("demo: --admin off: the demo shows what the admin listener says")
+		return c.Usagef("--admin off: the demo shows what the admin listener says")
 	}
 	s := demoScenario()
 	var urls []string
@@ -62,18 +63,18 @@ func demo(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	server, err := serve.New(file, serve.Options{Assemble: adaptive.Build, Version: versionString(), Log: logger("warn", stderr)})
+	server, err := serve.New(file, serve.Options{Assemble: adaptive.Build, Version: versionString(), Log: logger("warn", c.Stderr)})
 	if err != nil {
 		return err
 	}
-	introduce(stdout, server, urls, load)
+	introduce(c.Stdout, server, urls, load)
 
 	stop, kill, release := signals()
 	defer release()
 	var side sync.WaitGroup
 	around, end := context.WithCancel(stop)
 	side.Go(func() { gentle(around, "http://"+server.Addresses()[0]+"/", load) })
-	side.Go(func() { watch(around, stdout, "http://"+server.AdminAddress()+"/api/v1/pools") })
+	side.Go(func() { watch(around, c.Stdout, "http://"+server.AdminAddress()+"/api/v1/pools") })
 	err = server.Run(stop, kill)
 	end()
 	side.Wait()

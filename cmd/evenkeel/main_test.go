@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/evenkeel/evenkeel/cmd/cli"
 	"github.com/evenkeel/evenkeel/core/config"
 )
 
@@ -75,8 +76,8 @@ func TestMistakes(t *testing.T) {
 	}{
 		{"unknown command", []string{"rum"}, 2, `evenkeel: unknown command "rum": did you mean "run"?`},
 		{"unknown command, nothing near", []string{"frobnicate"}, 2, `evenkeel: unknown command "frobnicate": expected one of run, demo, validate, print, schema, version`},
-		{"unknown flag", []string{"run", "--lisen", ":1"}, 2, `evenkeel: run: flag provided but not defined: -lisen`},
-		{"unknown flag of demo", []string{"demo", "--x"}, 2, `evenkeel: demo: flag provided but not defined: -x`},
+		{"unknown flag", []string{"run", "--lisen", ":1"}, 2, `evenkeel: run: unknown flag "lisen": did you mean "listen"?`},
+		{"unknown flag of demo", []string{"demo", "--x"}, 2, `evenkeel: demo: unknown flag "x": expected one of admin, listen, load, strategy`},
 		{"a flag without a value", []string{"validate", "-c"}, 2, `evenkeel: validate: flag needs an argument: -c`},
 		{"a flag with a value that it cannot have", []string{"demo", "--load", "many"}, 2, `evenkeel: demo: invalid value "many" for flag -load: parse error`},
 		{"a load that cannot be", []string{"demo", "--load", "-1"}, 2, `evenkeel: demo: --load -1: expected 0 to 10000 requests a second`},
@@ -114,7 +115,7 @@ func TestMistakes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got := call(tt.args...)
 			want := result{tt.code, "", tt.want + "\n"}
-			if tt.code == exitUsage {
+			if tt.code == cli.Usage {
 				want.stderr += try
 			}
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
@@ -130,7 +131,7 @@ func TestEveryMistakeInAFileAtOnce(t *testing.T) {
 	const file = "testdata/wrong.yaml"
 	for _, command := range []string{"validate", "print", "run"} {
 		got := call(command, "-c", file)
-		if got.code != exitFailed || got.stdout != "" {
+		if got.code != cli.Failed || got.stdout != "" {
 			t.Errorf("%s: got exit %d and %q, want 1 and nothing on stdout", command, got.code, got.stdout)
 		}
 		lines := strings.Split(strings.TrimSuffix(got.stderr, "\n"), "\n")
@@ -218,13 +219,13 @@ func TestHelp(t *testing.T) {
 		if got.code != 0 || got.stderr != "" {
 			t.Errorf("%s: got exit %d and %q", arg, got.code, got.stderr)
 		}
-		for _, c := range commands() {
-			if !strings.Contains(got.stdout, "evenkeel "+c.name) {
-				t.Errorf("%s: got no %s in\n%s", arg, c.name, got.stdout)
+		for _, c := range program().Commands {
+			if !strings.Contains(got.stdout, "evenkeel "+c.Name) {
+				t.Errorf("%s: got no %s in\n%s", arg, c.Name, got.stdout)
 			}
 		}
 	}
-	if got := call(); got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, "Usage:") {
+	if got := call(); got.code != cli.Usage || got.stdout != "" || !strings.Contains(got.stderr, "Usage:") {
 		t.Errorf("no arguments: got exit %d, %q, %q, want 2 and the help on stderr", got.code, got.stdout, got.stderr)
 	}
 	if got := call("run", "-h"); got.code != 0 || !strings.Contains(got.stdout+got.stderr, "-endpoints") {

@@ -11,14 +11,15 @@ import (
 	"syscall"
 
 	"github.com/evenkeel/evenkeel/adaptive"
+	"github.com/evenkeel/evenkeel/cmd/cli"
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/serve"
 )
 
 // run runs the proxy until a signal stops it.
-func run(args []string, _, stderr io.Writer) error {
+func run(c *cli.Call) error {
 	var path, listen, endpoints, strategy, admin string
-	if err := parse("run", args, stderr, func(fs *flag.FlagSet) {
+	if err := c.ParseFlags(func(fs *flag.FlagSet) {
 		fs.StringVar(&path, "c", "", "configuration `file`; - for standard input")
 		fs.StringVar(&listen, "listen", "", "without a file: `address` to listen on (default 127.0.0.1:8080)")
 		fs.StringVar(&endpoints, "endpoints", "", "without a file: `URLs` of the endpoints, separated by commas")
@@ -31,18 +32,18 @@ func run(args []string, _, stderr io.Writer) error {
 	var err error
 	switch {
 	case path != "" && listen+endpoints+strategy+admin != "":
-		return usagef("run: -c goes without --listen, --endpoints, --strategy and --admin")
+		return c.Usagef("-c goes without --listen, --endpoints, --strategy and --admin")
 	case path != "":
 		file, err = config.Load(path)
 	case endpoints == "":
-		return usagef("run: expected -c FILE, or --endpoints URL,URL")
+		return c.Usagef("expected -c FILE, or --endpoints URL,URL")
 	default:
 		file, err = config.FromEndpoints(listen, strings.Split(endpoints, ","), strategy, admin)
 	}
 	if err != nil {
 		return err
 	}
-	log := logger(file.Log.Level, stderr)
+	log := logger(file.Log.Level, c.Stderr)
 	server, err := serve.New(file, serve.Options{Assemble: adaptive.Build, Version: versionString(), Log: log})
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/evenkeel/evenkeel/core/config/strict"
+	"github.com/evenkeel/evenkeel/cmd/cli"
 	"github.com/evenkeel/evenkeel/lab/live"
 	"github.com/evenkeel/evenkeel/lab/record"
 	"github.com/evenkeel/evenkeel/lab/report"
@@ -26,7 +25,7 @@ import (
 
 // experiment is what sim and run have in common.
 type experiment struct {
-	name      string
+	call      *cli.Call
 	driver    trial.Driver
 	parallel  int // trials at once
 	scenarios []*scenario.Scenario
@@ -42,21 +41,21 @@ type experiment struct {
 }
 
 // simulate is keellab sim.
-func simulate(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	e := experiment{name: "sim", driver: sim.Driver{}, parallel: runtime.GOMAXPROCS(0)}
-	if err := e.parse(args, stderr, scenario.Sim, func(fs *flag.FlagSet) {
+func simulate(c *cli.Call) error {
+	e := experiment{call: c, driver: sim.Driver{}, parallel: runtime.GOMAXPROCS(0)}
+	if err := e.parse(scenario.Sim, func(fs *flag.FlagSet) {
 		fs.IntVar(&e.blocks, "seeds", 5, "`number` of seeds: trials of each subject")
 	}); err != nil {
 		return err
 	}
-	return e.run(ctx, stdout, stderr)
+	return e.run()
 }
 
 // play is keellab run.
-func play(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	e := experiment{name: "run", parallel: 1}
+func play(c *cli.Call) error {
+	e := experiment{call: c, parallel: 1}
 	var binary string
-	if err := e.parse(args, stderr, scenario.Live, func(fs *flag.FlagSet) {
+	if err := e.parse(scenario.Live, func(fs *flag.FlagSet) {
 		fs.IntVar(&e.blocks, "blocks", 2, "`number` of blocks: trials of each subject")
 		fs.StringVar(&binary, "evenkeel", beside("evenkeel"), "`path` of the proxy's binary")
 	}); err != nil {
@@ -66,7 +65,7 @@ func play(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("no proxy to run: %w (make build makes it; --evenkeel names another)", err)
 	}
 	e.driver = live.Driver{Proxy: binary}
-	return e.run(ctx, stdout, stderr)
+	return e.run()
 }
 
 // beside is the path of another binary in the folder of this one.
@@ -79,8 +78,8 @@ func beside(name string) string {
 }
 
 // parse reads the command line, and the scenarios and subjects that it names.
-func (e *experiment) parse(args []string, stderr io.Writer, size scenario.Size, define func(*flag.FlagSet)) error {
-	names, err := parse(e.name, args, stderr, func(fs *flag.FlagSet) {
+func (e *experiment) parse(size scenario.Size, define func(*flag.FlagSet)) error {
+	names, err := e.call.Parse(func(fs *flag.FlagSet) {
 		defineDir(fs, &e.dir)
 		fs.StringVar(&e.compare, "subjects", "", "`subjects` to compare, separated by commas (default: the scenario's)")
 		fs.Func("seed", "`seed` of the first block (default: the scenario's)", func(text string) error {
@@ -99,7 +98,7 @@ func (e *experiment) parse(args []string, stderr io.Writer, size scenario.Size, 
 		return err
 	}
 	if e.blocks < 1 || e.blocks > 10_000 {
-		return usagef("%s: %d trials of each subject: expected 1 to 10000", e.name, e.blocks)
+		return e.call.Usagef("%d trials of each subject: expected 1 to 10000", e.blocks)
 	}
 	if e.scenarios, err = load(e.dir, names, size); err != nil {
 		return err
@@ -116,17 +115,17 @@ func (e *experiment) parseSubjects() error {
 		if e.compare != "" {
 			var err error
 			if texts, err = scenario.SplitSubjects(e.compare); err != nil {
-				return usageError{err.Error()}
+				return e.call.Usagef("%v", err)
 			}
 		}
 		seen := map[string]bool{}
 		for _, text := range texts {
 			subject, err := s.Subject(text)
 			if err != nil {
-				return usageError{err.Error()}
+				return e.call.Usagef("%v", err)
 			}
 			if seen[subject.Name] {
-				return usagef("subject %q stands twice", subject.Name)
+				return e.call.Usagef("subject %q stands twice", subject.Name)
 			}
 			seen[subject.Name] = true
 			e.subjects[s.Name] = append(e.subjects[s.Name], subject)
@@ -142,7 +141,7 @@ type job struct {
 }
 
 // run plays everything, and leaves records, summary and reports in the folder.
-func (e *experiment) run(ctx context.Context, stdout, stderr io.Writer) error {
+func (e *experiment) run() error {
 	began := time.Now()
 	folder, err := openFolder(e.out, e.extend, e.driver.Name(), e.scenarios)
 	if err != nil {
@@ -158,7 +157,7 @@ func (e *experiment) run(ctx context.Context, stdout, stderr io.Writer) error {
 			jobs = append(jobs, job{s, p})
 		}
 	}
-	digests, err := e.playAll(ctx, jobs, newProgress(stderr, e.driver.Name(), len(jobs)))
+	digests, err := e.playAll(e.call.Context, jobs, newProgress(e.call.Stderr, e.driver.Name(), len(jobs)))
 	if err != nil {
 		return err
 	}
@@ -177,8 +176,8 @@ func (e *experiment) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := folder.finish(summary, digests, report.NewRun(os.Args, began, time.Now())); err != nil {
 		return err
 	}
-	printSummary(stdout, summary)
-	fmt.Fprintf(stdout, "\n%s\n", filepath.Join(e.out, report.HTMLFile))
+	printSummary(e.call.Stdout, summary)
+	fmt.Fprintf(e.call.Stdout, "\n%s\n", filepath.Join(e.out, report.HTMLFile))
 	return voided(summary)
 }
 
@@ -260,20 +259,19 @@ func voided(summary stat.Summary) error {
 }
 
 // rerender is keellab report.
-func rerender(_ context.Context, args []string, stdout, stderr io.Writer) error {
-	rest, err := parse("report", args, stderr, func(*flag.FlagSet) {})
+func rerender(c *cli.Call) error {
+	rest, err := c.Parse(func(*flag.FlagSet) {})
 	if err != nil {
 		return err
 	}
 	if len(rest) != 1 {
-		return usagef("report: expected one folder of results")
+		return c.Usagef("expected one folder of results")
 	}
 	summary, err := renderFolder(rest[0])
-	var mistakes strict.Errors
-	if err != nil && !errors.As(err, &mistakes) {
+	if err != nil {
 		return err
 	}
-	printSummary(stdout, summary)
-	fmt.Fprintf(stdout, "\n%s\n", filepath.Join(rest[0], report.HTMLFile))
-	return err
+	printSummary(c.Stdout, summary)
+	fmt.Fprintf(c.Stdout, "\n%s\n", filepath.Join(rest[0], report.HTMLFile))
+	return nil
 }

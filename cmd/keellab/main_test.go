@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/evenkeel/evenkeel/cmd/cli"
 	"github.com/evenkeel/evenkeel/lab/record"
 	"github.com/evenkeel/evenkeel/lab/stat"
 )
@@ -33,7 +34,7 @@ func run(args ...string) (code int, stdout, stderr string) {
 func must(t *testing.T, args ...string) (stdout string) {
 	t.Helper()
 	code, stdout, stderr := run(args...)
-	if code != exitOK {
+	if code != cli.OK {
 		t.Fatalf("keellab %s: exit %d: %s", strings.Join(args, " "), code, stderr)
 	}
 	return stdout
@@ -131,7 +132,7 @@ func TestHelpAndSchema(t *testing.T) {
 			t.Errorf("%s: got %s", arg, got)
 		}
 	}
-	if code, stdout, stderr := run("sim", "-h"); code != exitOK || stdout != "" || !strings.Contains(stderr, "-subjects") {
+	if code, stdout, stderr := run("sim", "-h"); code != cli.OK || stdout != "" || !strings.Contains(stderr, "-subjects") {
 		t.Errorf("sim -h: exit %d, %s%s", code, stdout, stderr)
 	}
 	if !json.Valid([]byte(must(t, "schema"))) {
@@ -268,7 +269,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, _, stderr := run("report", out)
-	if want := fmt.Sprintf("keellab: %s:0: expected a gzip'ed record", broken); code != exitFailed ||
+	if want := fmt.Sprintf("keellab: %s:0: expected a gzip'ed record", broken); code != cli.Failed ||
 		!strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("a broken record: exit %d, %s\nwant 1, %s…", code, stderr, want)
 	}
@@ -286,13 +287,13 @@ func TestForeignFolder(t *testing.T) {
 	for _, args := range [][]string{{"sim", "tiny", "--scenarios", dir, "--out", out}, {"sim", "tiny", "--append", "--scenarios", dir, "--out", out}} {
 		code, _, stderr := run(args...)
 		want := fmt.Sprintf("keellab: %s is not empty, and no results folder: expected a new or an empty one\n", out)
-		if code != exitFailed || stderr != want {
+		if code != cli.Failed || stderr != want {
 			t.Errorf("exit %d, %q, want 1, %q", code, stderr, want)
 		}
 	}
 	same(t, "touched", foreign, contents(t, out))
 	file := filepath.Join(out, "notes.txt")
-	if code, _, stderr := run("sim", "tiny", "--scenarios", dir, "--out", file); code != exitFailed || strings.Count(stderr, "\n") != 1 {
+	if code, _, stderr := run("sim", "tiny", "--scenarios", dir, "--out", file); code != cli.Failed || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("a file for a folder: exit %d, %s", code, stderr)
 	}
 }
@@ -310,32 +311,32 @@ func TestMistakes(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"simm"}, exitUsage, `keellab: unknown command "simm": did you mean "sim"?` + usage},
-		{[]string{"sim", "--scenarios", dir, "shrot"}, exitFailed, `keellab: unknown scenario "shrot": did you mean "short"?` + "\n"},
-		{[]string{"sim", "--scenarios", nowhere}, exitFailed, "keellab: no scenarios in " + nowhere + ": expected files ending in .yaml\n"},
-		{[]string{"list", "--scenarios", nowhere}, exitFailed, "keellab: no scenarios in " + nowhere + ": expected files ending in .yaml\n"},
-		{[]string{"sim", "--scenarios", nowhere, "short"}, exitFailed, `keellab: unknown scenario "short": expected none` + "\n"},
-		{[]string{"sim", "--scenarios", dir, "--sedes", "3"}, exitUsage, `keellab: sim: unknown flag "sedes": did you mean "seeds"?` + usage},
-		{[]string{"sim", "--scenarios", dir, "--seeds", "x"}, exitUsage, `keellab: sim: invalid value "x" for flag -seeds: parse error` + usage},
-		{[]string{"sim", "--scenarios", dir, "--seeds", "0"}, exitUsage, `keellab: sim: 0 trials of each subject: expected 1 to 10000` + usage},
-		{[]string{"sim", "--scenarios", dir, "--seed", "12x"}, exitUsage, `keellab: sim: invalid value "12x" for flag -seed: expected a whole number from 0 to 18446744073709551615` + usage},
-		{[]string{"sim", "--scenarios", dir, "--seed", "-1"}, exitUsage, `keellab: sim: invalid value "-1" for flag -seed: expected a whole number from 0 to 18446744073709551615` + usage},
-		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects"}, exitUsage, `keellab: sim: flag needs an argument: -subjects` + usage},
-		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "randon"}, exitUsage,
-			`keellab: subject "randon": strategy.name: unknown strategy "randon": did you mean "random"?` + usage},
-		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "random,random"}, exitUsage, `keellab: subject "random" stands twice` + usage},
-		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "random,"}, exitUsage, `keellab: subjects "random,": one of them is empty` + usage},
-		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "a{"}, exitUsage, `keellab: subject "a{": braces do not match` + usage},
-		{[]string{"sim", "--scenarios", dir, "tiny", "tiny"}, exitFailed, `keellab: tiny and tiny are both called "tiny": expected different names` + "\n"},
-		{[]string{"sim", "--scenarios", bad}, exitFailed, bad + "/bad.yaml:4:18: arrivals.load: -1: expected above 0\n" +
+		{[]string{"simm"}, cli.Usage, `keellab: unknown command "simm": did you mean "sim"?` + usage},
+		{[]string{"sim", "--scenarios", dir, "shrot"}, cli.Failed, `keellab: unknown scenario "shrot": did you mean "short"?` + "\n"},
+		{[]string{"sim", "--scenarios", nowhere}, cli.Failed, "keellab: no scenarios in " + nowhere + ": expected files ending in .yaml\n"},
+		{[]string{"list", "--scenarios", nowhere}, cli.Failed, "keellab: no scenarios in " + nowhere + ": expected files ending in .yaml\n"},
+		{[]string{"sim", "--scenarios", nowhere, "short"}, cli.Failed, `keellab: unknown scenario "short": expected none` + "\n"},
+		{[]string{"sim", "--scenarios", dir, "--sedes", "3"}, cli.Usage, `keellab: sim: unknown flag "sedes": did you mean "seeds"?` + usage},
+		{[]string{"sim", "--scenarios", dir, "--seeds", "x"}, cli.Usage, `keellab: sim: invalid value "x" for flag -seeds: parse error` + usage},
+		{[]string{"sim", "--scenarios", dir, "--seeds", "0"}, cli.Usage, `keellab: sim: 0 trials of each subject: expected 1 to 10000` + usage},
+		{[]string{"sim", "--scenarios", dir, "--seed", "12x"}, cli.Usage, `keellab: sim: invalid value "12x" for flag -seed: expected a whole number from 0 to 18446744073709551615` + usage},
+		{[]string{"sim", "--scenarios", dir, "--seed", "-1"}, cli.Usage, `keellab: sim: invalid value "-1" for flag -seed: expected a whole number from 0 to 18446744073709551615` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects"}, cli.Usage, `keellab: sim: flag needs an argument: -subjects` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "randon"}, cli.Usage,
+			`keellab: sim: subject "randon": strategy.name: unknown strategy "randon": did you mean "random"?` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "random,random"}, cli.Usage, `keellab: sim: subject "random" stands twice` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "random,"}, cli.Usage, `keellab: sim: subjects "random,": one of them is empty` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "--subjects", "a{"}, cli.Usage, `keellab: sim: subject "a{": braces do not match` + usage},
+		{[]string{"sim", "--scenarios", dir, "tiny", "tiny"}, cli.Failed, `keellab: tiny and tiny are both called "tiny": expected different names` + "\n"},
+		{[]string{"sim", "--scenarios", bad}, cli.Failed, bad + "/bad.yaml:4:18: arrivals.load: -1: expected above 0\n" +
 			bad + "/bad.yaml:5:1: unknown field \"procies\": did you mean \"proxies\"?\n"},
-		{[]string{"list", "--scenarios", bad}, exitFailed, bad + "/bad.yaml:4:18: arrivals.load: -1: expected above 0\n" +
+		{[]string{"list", "--scenarios", bad}, cli.Failed, bad + "/bad.yaml:4:18: arrivals.load: -1: expected above 0\n" +
 			bad + "/bad.yaml:5:1: unknown field \"procies\": did you mean \"proxies\"?\n"},
-		{[]string{"list", "x"}, exitUsage, `keellab: list: unexpected argument "x"` + usage},
-		{[]string{"schema", "x"}, exitUsage, `keellab: schema: unexpected argument "x"` + usage},
-		{[]string{"report"}, exitUsage, "keellab: report: expected one folder of results" + usage},
-		{[]string{"report", nowhere}, exitFailed, "keellab: " + nowhere + " has no records\n"},
-		{[]string{"run", "--scenarios", dir, "tiny", "--evenkeel", nowhere}, exitFailed,
+		{[]string{"list", "x"}, cli.Usage, `keellab: list: unexpected argument "x"` + usage},
+		{[]string{"schema", "x"}, cli.Usage, `keellab: schema: unexpected argument "x"` + usage},
+		{[]string{"report"}, cli.Usage, "keellab: report: expected one folder of results" + usage},
+		{[]string{"report", nowhere}, cli.Failed, "keellab: " + nowhere + " has no records\n"},
+		{[]string{"run", "--scenarios", dir, "tiny", "--evenkeel", nowhere}, cli.Failed,
 			"keellab: no proxy to run: stat " + nowhere + ": no such file or directory (make build makes it; --evenkeel names another)\n"},
 	} {
 		args := c.args
@@ -350,7 +351,7 @@ func TestMistakes(t *testing.T) {
 	if _, err := os.Stat(out); !os.IsNotExist(err) {
 		t.Errorf("a mistake has left results: %v", err)
 	}
-	if code, stdout, stderr := run(); code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "keellab: play scenarios") {
+	if code, stdout, stderr := run(); code != cli.Usage || stdout != "" || !strings.HasPrefix(stderr, "keellab: play scenarios") {
 		t.Errorf("no command: exit %d, %s%s", code, stdout, stderr)
 	}
 }
@@ -360,7 +361,7 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 	var stdout, stderr bytes.Buffer
 	code := dispatch(ctx, []string{"sim", "--scenarios", scenarios(t), "--out", t.TempDir()}, &stdout, &stderr)
-	if code != exitFailed || !strings.Contains(stderr.String(), "keellab: interrupted") || stdout.Len() > 0 {
+	if code != cli.Failed || !strings.Contains(stderr.String(), "keellab: interrupted") || stdout.Len() > 0 {
 		t.Errorf("exit %d, %s%s", code, &stdout, &stderr)
 	}
 }

@@ -1,25 +1,20 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 
+	"github.com/evenkeel/evenkeel/cmd/cli"
 	"github.com/evenkeel/evenkeel/core/config/strict"
 	"github.com/evenkeel/evenkeel/lab/scenario"
 )
 
 // list prints the catalogue.
-func list(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func list(c *cli.Call) error {
 	dir := scenario.Dir
-	rest, err := parse("list", args, stderr, func(fs *flag.FlagSet) { defineDir(fs, &dir) })
-	if err != nil {
+	if err := c.ParseFlags(func(fs *flag.FlagSet) { defineDir(fs, &dir) }); err != nil {
 		return err
-	}
-	if len(rest) > 0 {
-		return usagef("list: unexpected argument %q", rest[0])
 	}
 	names, err := scenario.List(dir)
 	if err != nil {
@@ -27,7 +22,7 @@ func list(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	all, err := load(dir, names, scenario.Sim)
 	for _, s := range all {
-		fmt.Fprintf(stdout, "%-14s %s\n", s.Name, s.Models)
+		fmt.Fprintf(c.Stdout, "%-14s %s\n", s.Name, s.Models)
 	}
 	return err
 }
@@ -68,18 +63,14 @@ func load(dir string, names []string, size scenario.Size) ([]*scenario.Scenario,
 }
 
 // schema prints the JSON Schema of scenario files.
-func schema(_ context.Context, args []string, stdout, stderr io.Writer) error {
-	rest, err := parse("schema", args, stderr, func(*flag.FlagSet) {})
-	if err != nil {
+func schema(c *cli.Call) error {
+	if err := c.NoFlags(); err != nil {
 		return err
-	}
-	if len(rest) > 0 {
-		return usagef("schema: unexpected argument %q", rest[0])
 	}
 	text, err := scenario.Schema()
 	if err != nil {
 		return err
 	}
-	_, err = stdout.Write(text)
+	_, err = c.Stdout.Write(text)
 	return err
 }
