@@ -8,60 +8,150 @@ import (
 	"github.com/evenkeel/evenkeel/core"
 )
 
-// Law is a distribution of times. Each draw takes exactly one number from its key and
-// turns it by the inverse of the distribution function, so that the same key draws
-// the same quantile whatever the law or its mean: experiments stay paired.
-type Law struct {
-	kind  string
-	mean  float64 // nanoseconds
-	mu    float64 // lognormal: mean and
-	sigma float64 // standard deviation of the logarithm
+// Params describe a law of times. A parameter that the law does not have is 0.
+type Params struct {
+	Kind string        // one of Laws
+	Mean time.Duration // above 0
+	// CV is the coefficient of variation (standard deviation over mean) of lognormal;
+	// for normal that of the bell curve before it is cut off at 0.
+	CV float64
+	// Shape of weibull: below 1 its tail is heavier than the exponential's, above 1
+	// lighter.
+	Shape float64
+	// Alpha is the tail index of pareto, Spread its longest time over its shortest.
+	Alpha, Spread float64
+	// Share of the times of bimodal are Factor times as long as the others.
+	Share, Factor float64
 }
 
 // Laws are the names of the laws.
-var Laws = []string{"constant", "exponential", "lognormal"}
+var Laws = []string{"constant", "exponential", "lognormal", "normal", "weibull", "pareto", "bimodal"}
 
-// NewLaw returns the law of that name with a mean above 0. cv is the coefficient of
-// variation (standard deviation over mean), above 0, of the lognormal law; the others
-// have theirs and take 0.
-func NewLaw(kind string, mean time.Duration, cv float64) (Law, error) {
-	l := Law{kind: kind, mean: float64(mean)}
-	if mean <= 0 {
-		return l, fmt.Errorf("law %s: mean %v: expected above 0", kind, mean)
+// Law is a distribution of times. Each draw takes exactly one number from its key and
+// turns it by the inverse of the distribution function, so that the same key draws
+// the same quantile whatever the law or its mean: experiments stay paired. A small
+// number draws a long time.
+type Law struct {
+	mean float64 // nanoseconds
+	// exceeded is the time, in units of the mean, that is exceeded with probability p.
+	exceeded func(p float64) float64
+}
+
+// NewLaw returns the law with the given parameters; what cannot be is an error that says
+// what was expected.
+func NewLaw(p Params) (Law, error) {
+	l := Law{mean: float64(p.Mean)}
+	if p.Mean <= 0 {
+		return l, fmt.Errorf("law %s: mean %v: expected above 0", p.Kind, p.Mean)
 	}
-	switch kind {
-	case "constant", "exponential":
-		if cv != 0 {
-			return l, fmt.Errorf("law %s: it has its own coefficient of variation; leave cv out", kind)
-		}
+	if err := p.check(); err != nil {
+		return l, err
+	}
+	switch p.Kind {
+	case "constant":
+		l.exceeded = func(float64) float64 { return 1 }
+	case "exponential":
+		l.exceeded = func(p float64) float64 { return -math.Log(p) }
 	case "lognormal":
-		if !(cv > 0) || math.IsInf(cv, 1) {
-			return l, fmt.Errorf("law lognormal: cv %v: expected above 0", cv)
+		l.exceeded = lognormal(p.CV)
+	case "normal":
+		l.exceeded = cutNormal(p.CV)
+	case "weibull":
+		scale, power := 1/math.Gamma(1+1/p.Shape), 1/p.Shape
+		l.exceeded = func(p float64) float64 { return scale * math.Pow(-math.Log(p), power) }
+	case "pareto":
+		l.exceeded = boundedPareto(p.Alpha, p.Spread)
+	case "bimodal":
+		short := 1 / (1 - p.Share + p.Share*p.Factor)
+		share, long := p.Share, p.Factor*short
+		l.exceeded = func(p float64) float64 {
+			if p < share {
+				return long
+			}
+			return short
 		}
-		// A lognormal variable has mean exp(mu + sigma²/2) and cv² = exp(sigma²) - 1.
-		variance := math.Log1p(cv * cv)
-		l.sigma = math.Sqrt(variance)
-		l.mu = math.Log(l.mean) - variance/2
-	default:
-		return l, fmt.Errorf("unknown law %q", kind)
 	}
 	return l, nil
 }
+
+// check reports a parameter that the law does not have, or that cannot be.
+func (p Params) check() error {
+	above := func(limit float64) func(float64) bool {
+		return func(x float64) bool { return x > limit && !math.IsInf(x, 1) }
+	}
+	needs := map[string]map[string]func(float64) bool{
+		"constant":    {},
+		"exponential": {},
+		"lognormal":   {"cv": above(0)},
+		"normal":      {"cv": above(0)},
+		"weibull":     {"shape": func(x float64) bool { return x >= 0.1 && above(0)(x) }},
+		"pareto":      {"alpha": above(0), "spread": above(1)},
+		"bimodal":     {"share": func(x float64) bool { return x > 0 && x < 1 }, "factor": above(1)},
+	}[p.Kind]
+	if needs == nil {
+		return fmt.Errorf("unknown law %q", p.Kind)
+	}
+	for _, given := range []struct {
+		name  string
+		value float64
+		want  string
+	}{
+		{"cv", p.CV, "above 0"}, {"shape", p.Shape, "at least 0.1"}, {"alpha", p.Alpha, "above 0"},
+		{"spread", p.Spread, "above 1"}, {"share", p.Share, "above 0 and below 1"}, {"factor", p.Factor, "above 1"},
+	} {
+		fits := needs[given.name]
+		switch {
+		case fits == nil && given.value != 0:
+			return fmt.Errorf("law %s: it has no %s; leave it out", p.Kind, given.name)
+		case fits != nil && !fits(given.value):
+			return fmt.Errorf("law %s: %s %v: expected %s", p.Kind, given.name, given.value, given.want)
+		}
+	}
+	return nil
+}
+
+// lognormal: with sigma² = ln(1+cv²) and mu = -sigma²/2 the mean is 1.
+func lognormal(cv float64) func(float64) float64 {
+	variance := math.Log1p(cv * cv)
+	mu, sigma := -variance/2, math.Sqrt(variance)
+	return func(p float64) float64 { return math.Exp(mu + sigma*normalExceeded(p)) }
+}
+
+// cutNormal: a normal variable of mean 1 and standard deviation cv, given that it is
+// above 0, and scaled so that its mean is 1 again:
+//
+//	E[X | X > 0] = 1 + cv·phi(1/cv)/Phi(1/cv)
+func cutNormal(cv float64) func(float64) float64 {
+	z := 1 / cv
+	above := math.Erfc(-z/math.Sqrt2) / 2
+	density := math.Exp(-z*z/2) / math.Sqrt(2*math.Pi)
+	mean := 1 + cv*density/above
+	return func(p float64) float64 { return max(0, 1+cv*normalExceeded(p*above)) / mean }
+}
+
+// boundedPareto: with r = 1/spread and shortest time L, P(X > x) follows from
+// F(x) = (1 - (L/x)^a)/(1 - r^a), and
+//
+//	E[X] = L·a/(a-1)·(1 - r^(a-1))/(1 - r^a),  or  L·ln(spread)/(1 - r) for a = 1
+func boundedPareto(alpha, spread float64) func(float64) float64 {
+	r := 1 / spread
+	within := 1 - math.Pow(r, alpha)
+	mean := math.Log(spread) / within
+	if alpha != 1 {
+		mean = alpha / (alpha - 1) * (1 - math.Pow(r, alpha-1)) / within
+	}
+	return func(p float64) float64 { return math.Pow(1-(1-p)*within, -1/alpha) / mean }
+}
+
+// normalExceeded is what a standard normal variable exceeds with probability p.
+func normalExceeded(p float64) float64 { return math.Sqrt2 * math.Erfinv(1-2*p) }
 
 // Mean is the law's mean.
 func (l Law) Mean() time.Duration { return time.Duration(l.mean) }
 
 // Draw draws a time at the key.
 func (l Law) Draw(key core.Key) time.Duration {
-	switch l.kind {
-	case "exponential":
-		return duration(-l.mean * math.Log(key.Float64()))
-	case "lognormal":
-		// A small number draws a long time, as above.
-		normal := math.Sqrt2 * math.Erfinv(1-2*key.Float64())
-		return duration(math.Exp(l.mu + l.sigma*normal))
-	}
-	return time.Duration(l.mean)
+	return duration(l.mean * l.exceeded(key.Float64()))
 }
 
 // duration is so many nanoseconds as a time: the longest there is if that is more.

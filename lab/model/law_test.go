@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,9 +16,9 @@ import (
 func newLaw(t interface {
 	Helper()
 	Fatal(...any)
-}, kind string, mean time.Duration, cv float64) Law {
+}, p Params) Law {
 	t.Helper()
-	law, err := NewLaw(kind, mean, cv)
+	law, err := NewLaw(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,123 +27,144 @@ func newLaw(t interface {
 
 func TestNewLaw(t *testing.T) {
 	for _, c := range []struct {
-		kind string
-		mean time.Duration
-		cv   float64
-		want string // part of the error; empty for none
+		given Params
+		want  string // part of the error; empty for none
 	}{
-		{"constant", ms, 0, ""},
-		{"exponential", ms, 0, ""},
-		{"lognormal", ms, 0.5, ""},
-		{"constant", 0, 0, "mean 0s"},
-		{"exponential", -ms, 0, "mean -1ms"},
-		{"exponential", ms, 1, "leave cv out"},
-		{"constant", ms, 0.1, "leave cv out"},
-		{"lognormal", ms, 0, "cv 0"},
-		{"lognormal", ms, -1, "cv -1"},
-		{"lognormal", ms, math.NaN(), "cv NaN"},
-		{"lognormal", ms, math.Inf(1), "cv +Inf"},
-		{"pareto", ms, 0, `unknown law "pareto"`},
+		{Params{Kind: "constant", Mean: ms}, ""},
+		{Params{Kind: "exponential", Mean: ms}, ""},
+		{Params{Kind: "lognormal", Mean: ms, CV: 0.5}, ""},
+		{Params{Kind: "normal", Mean: ms, CV: 1}, ""},
+		{Params{Kind: "weibull", Mean: ms, Shape: 0.5}, ""},
+		{Params{Kind: "pareto", Mean: ms, Alpha: 1, Spread: 10}, ""},
+		{Params{Kind: "bimodal", Mean: ms, Share: 0.05, Factor: 20}, ""},
+		{Params{Kind: "constant"}, "mean 0s"},
+		{Params{Kind: "exponential", Mean: -ms}, "mean -1ms"},
+		{Params{Kind: "exponential", Mean: ms, CV: 1}, "has no cv"},
+		{Params{Kind: "constant", Mean: ms, Shape: 0.1}, "has no shape"},
+		{Params{Kind: "lognormal", Mean: ms}, "cv 0: expected above 0"},
+		{Params{Kind: "lognormal", Mean: ms, CV: -1}, "cv -1"},
+		{Params{Kind: "lognormal", Mean: ms, CV: math.NaN()}, "cv NaN"},
+		{Params{Kind: "normal", Mean: ms, CV: math.Inf(1)}, "cv +Inf"},
+		{Params{Kind: "weibull", Mean: ms, Shape: 0.05}, "shape 0.05: expected at least 0.1"},
+		{Params{Kind: "pareto", Mean: ms, Alpha: 1.5}, "spread 0: expected above 1"},
+		{Params{Kind: "pareto", Mean: ms, Spread: 10}, "alpha 0"},
+		{Params{Kind: "bimodal", Mean: ms, Share: 1, Factor: 2}, "share 1: expected above 0 and below 1"},
+		{Params{Kind: "bimodal", Mean: ms, Share: 0.5, Factor: 1}, "factor 1: expected above 1"},
+		{Params{Kind: "cauchy", Mean: ms}, `unknown law "cauchy"`},
 	} {
-		law, err := NewLaw(c.kind, c.mean, c.cv)
+		law, err := NewLaw(c.given)
 		if c.want == "" {
-			if err != nil || law.Mean() != c.mean {
-				t.Errorf("%s, %v, %v: got %v with mean %v, want no error", c.kind, c.mean, c.cv, err, law.Mean())
+			if err != nil || law.Mean() != c.given.Mean || !slices.Contains(Laws, c.given.Kind) {
+				t.Errorf("%+v: got %v with mean %v, want no error, and its name in %v", c.given, err, law.Mean(), Laws)
 			}
 		} else if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s, %v, %v: got %v, want an error with %q", c.kind, c.mean, c.cv, err, c.want)
+			t.Errorf("%+v: got %v, want an error with %q", c.given, err, c.want)
 		}
 	}
 	for _, kind := range Laws {
-		if _, err := NewLaw(kind, ms, 0); err != nil && !strings.Contains(err.Error(), "cv") {
+		if _, err := NewLaw(Params{Kind: kind, Mean: ms}); err != nil && strings.Contains(err.Error(), "unknown") {
 			t.Errorf("%s is in Laws: got %v", kind, err)
 		}
 	}
 }
 
 // With X in units of the mean, the average of n draws of X lies around 1 with the
-// standard deviation cv/√n, and that of X² around 1+cv² with √(E[X⁴]-E[X²]²)/√n.
-// E[X⁴] is 24 for the exponential law and (1+cv²)⁶ for the lognormal one. The draws
-// are keyed, so the test does not flicker; five standard deviations leave a wrong law
-// no room.
+// standard deviation √(m2-1)/√n, and that of X² around its second moment m2 with
+// √(m4-m2²)/√n. The draws are keyed, so the test does not flicker; five standard
+// deviations leave a wrong law no room. The moments:
+//   - lognormal: E[X^k] = (1+cv²)^(k(k-1)/2);
+//   - weibull of shape k: Γ(1+j/k)/Γ(1+1/k)^j;
+//   - bounded pareto on [1, H], a not j: a/(a-j)·(1-H^(j-a))/(1-H^(-a)), over the mean;
+//   - bimodal: share·long^j + (1-share)·short^j;
+//   - normal of cv 1, given X > 0: with h = phi(1)/Phi(1), E[X] = 1+h, E[X²] = 2+h,
+//     and by E[X^j] = E[X^(j-1)] + (j-1)·E[X^(j-2)] for j > 2: E[X³] = 4+3h, E[X⁴] = 10+6h.
 func TestLawMoments(t *testing.T) {
 	const n = 200_000
+	weibull := func(j float64) float64 { return math.Gamma(1+j/0.7) / math.Pow(math.Gamma(1+1/0.7), j) }
+	pareto := func(j float64) float64 {
+		const a, h = 1.5, 100.0
+		return a / (a - j) * (1 - math.Pow(h, j-a)) / (1 - math.Pow(h, -a))
+	}
+	short := 1 / (0.9 + 0.1*20)
+	bimodal := func(j float64) float64 { return 0.1*math.Pow(20*short, j) + 0.9*math.Pow(short, j) }
+	hazard := math.Exp(-0.5) / math.Sqrt(2*math.Pi) / (math.Erfc(-1/math.Sqrt2) / 2)
 	for _, c := range []struct {
-		kind   string
-		given  float64 // cv
-		cv     float64
-		fourth float64
+		given          Params
+		second, fourth float64
 	}{
-		{"constant", 0, 0, 1},
-		{"exponential", 0, 1, 24},
-		{"lognormal", 0.5, 0.5, math.Pow(1.25, 6)},
-		{"lognormal", 1, 1, math.Pow(2, 6)},
+		{Params{Kind: "constant"}, 1, 1},
+		{Params{Kind: "exponential"}, 2, 24},
+		{Params{Kind: "lognormal", CV: 0.5}, 1.25, math.Pow(1.25, 6)},
+		{Params{Kind: "lognormal", CV: 1}, 2, math.Pow(2, 6)},
+		{Params{Kind: "weibull", Shape: 0.7}, weibull(2), weibull(4)},
+		{Params{Kind: "pareto", Alpha: 1.5, Spread: 100}, pareto(2) / math.Pow(pareto(1), 2), pareto(4) / math.Pow(pareto(1), 4)},
+		{Params{Kind: "bimodal", Share: 0.1, Factor: 20}, bimodal(2), bimodal(4)},
+		{Params{Kind: "normal", CV: 1}, (2 + hazard) / math.Pow(1+hazard, 2), (10 + 6*hazard) / math.Pow(1+hazard, 4)},
 	} {
-		t.Run(fmt.Sprint(c.kind, c.cv), func(t *testing.T) {
+		t.Run(fmt.Sprint(c.given), func(t *testing.T) {
 			const mean = 10 * ms
-			law := newLaw(t, c.kind, mean, c.given)
+			c.given.Mean = mean
+			law := newLaw(t, c.given)
 			var first, second float64
 			for i := range n {
 				x := float64(law.Draw(core.NewKey(1).At(uint64(i)))) / float64(mean)
 				first += x / n
 				second += x * x / n
 			}
-			wantSecond := 1 + c.cv*c.cv
-			rounding := 1e-7 // of a nanosecond in ten milliseconds
-			if got, within := first, 5*c.cv/math.Sqrt(n)+rounding; math.Abs(got-1) > within {
-				t.Errorf("mean: got %v, want 1 ± %.4f", got, within)
+			rounding := 1e-6 // of a nanosecond in ten milliseconds, and of the sums
+			if within := 5*math.Sqrt(max(0, c.second-1)/n) + rounding; math.Abs(first-1) > within {
+				t.Errorf("mean: got %v, want 1 ± %.4f", first, within)
 			}
-			within := 5*math.Sqrt(c.fourth-wantSecond*wantSecond)/math.Sqrt(n) + rounding
-			if math.Abs(second-wantSecond) > within {
-				t.Errorf("mean square: got %v, want %v ± %.4f", second, wantSecond, within)
+			if within := 5*math.Sqrt(max(0, c.fourth-c.second*c.second)/n) + rounding; math.Abs(second-c.second) > within {
+				t.Errorf("mean square: got %v, want %v ± %.4f", second, c.second, within)
 			}
 		})
 	}
 }
 
-// Invariants: a key draws the same quantile whatever the mean, whatever the law; it
-// draws it again; and no draw is negative. Draws are whole nanoseconds, which with
-// means of 1 ms and more shifts a quantile by less than 1e-6 (density times a
-// nanosecond; the lognormal density in units of the mean stays below 1/(σ·√(2π)·x),
-// and its draws here above a tenth of the mean).
+// Invariants: a key draws the same time again, and so many times it with so many times
+// the mean; a key that draws a longer time by one law does not draw a shorter one by
+// another (the same quantile); and no draw is negative.
 func TestLawInverse(t *testing.T) {
+	all := []Params{
+		{Kind: "constant"}, {Kind: "exponential"}, {Kind: "lognormal", CV: 0.5}, {Kind: "normal", CV: 1},
+		{Kind: "weibull", Shape: 2}, {Kind: "pareto", Alpha: 1, Spread: 1000}, {Kind: "bimodal", Share: 0.3, Factor: 3},
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		mean := time.Duration(rapid.Int64Range(int64(ms), int64(time.Minute)).Draw(t, "mean"))
 		times := rapid.IntRange(2, 50).Draw(t, "times")
 		key := core.NewKey(rapid.Uint64().Draw(t, "key"))
+		other := key.At(1)
+		order := newLaw(t, Params{Kind: "exponential", Mean: mean})
+		longer := order.Draw(key) >= order.Draw(other)
 
-		for _, c := range []struct {
-			kind string
-			cv   float64
-		}{{"constant", 0}, {"exponential", 0}, {"lognormal", 0.5}} {
-			once := newLaw(t, c.kind, mean, c.cv).Draw(key)
-			again := newLaw(t, c.kind, mean, c.cv).Draw(key)
-			if once < 0 || once != again {
-				t.Fatalf("%s: got %v and %v from the same key", c.kind, once, again)
+		for _, p := range all {
+			p.Mean = mean
+			law := newLaw(t, p)
+			once := law.Draw(key)
+			if again := law.Draw(key); once < 0 || once != again {
+				t.Fatalf("%s: got %v and %v from the same key", p.Kind, once, again)
+			}
+			if second := law.Draw(other); longer && once < second || !longer && once > second {
+				t.Fatalf("%s: got %v and %v, in the other order than the exponential law", p.Kind, once, second)
 			}
 			// Both are rounded down: once by less than a nanosecond, which counts
 			// so many times, and the other by less than one. The rest is the
 			// floating point's, some 1e-15 of the value.
-			more := newLaw(t, c.kind, time.Duration(times)*mean, c.cv).Draw(key)
+			p.Mean *= time.Duration(times)
+			more := newLaw(t, p).Draw(key)
 			want := float64(times) * float64(once)
 			if diff := float64(more) - want; math.Abs(diff) > float64(times)+1e-12*want {
-				t.Fatalf("%s: %d times the mean: got %v, want %d times %v", c.kind, times, more, times, once)
+				t.Fatalf("%s: %d times the mean: got %v, want %d times %v", p.Kind, times, more, times, once)
 			}
-		}
-		exponential := newLaw(t, "exponential", mean, 0).Draw(key)
-		lognormal := newLaw(t, "lognormal", mean, 0.5)
-		p := -math.Expm1(-float64(exponential) / float64(mean))
-		q := math.Erfc((lognormal.mu-math.Log(float64(lognormal.Draw(key))))/(lognormal.sigma*math.Sqrt2)) / 2
-		if math.Abs(p-q) > 2e-5 {
-			t.Fatalf("quantile of the exponential law: %v, of the lognormal one: %v", p, q)
 		}
 	})
 }
 
 // A law with a wild spread draws long times, never negative ones.
 func TestLawOverflow(t *testing.T) {
-	wild := newLaw(t, "lognormal", 24*time.Hour, 1e9)
-	long := newLaw(t, "exponential", math.MaxInt64, 0)
+	wild := newLaw(t, Params{Kind: "lognormal", Mean: 24 * time.Hour, CV: 1e9})
+	long := newLaw(t, Params{Kind: "exponential", Mean: math.MaxInt64})
 	for i := range 10_000 {
 		key := core.NewKey(2).At(uint64(i))
 		if got := wild.Draw(key); got < 0 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/config/strict"
+	"github.com/evenkeel/evenkeel/lab/model"
 )
 
 // Scenario is one scenario file. Durations are relative to the start of a trial.
@@ -74,9 +75,22 @@ type Servers struct {
 
 // Service is the law of service times.
 type Service struct {
-	Law  string        `yaml:"law" enum:"constant,exponential,lognormal" doc:"The distribution."`
-	Mean time.Duration `yaml:"mean" doc:"Its mean."`
-	CV   float64       `yaml:"cv,omitempty" doc:"Coefficient of variation (standard deviation / mean) of lognormal."`
+	Law    string        `yaml:"law" enum:"constant,exponential,lognormal,normal,weibull,pareto,bimodal" doc:"The distribution."`
+	Mean   time.Duration `yaml:"mean" doc:"Its mean."`
+	CV     float64       `yaml:"cv,omitempty" doc:"lognormal: coefficient of variation (standard deviation / mean); normal: that of the bell curve before it is cut off at 0."`
+	Shape  float64       `yaml:"shape,omitempty" doc:"weibull: below 1 its tail is heavier than the exponential law's, above 1 lighter."`
+	Alpha  float64       `yaml:"alpha,omitempty" doc:"pareto: tail index."`
+	Spread float64       `yaml:"spread,omitempty" doc:"pareto: the longest time over the shortest."`
+	Share  float64       `yaml:"share,omitempty" doc:"bimodal: the share of times that are long."`
+	Factor float64       `yaml:"factor,omitempty" doc:"bimodal: how many times as long they are as the others."`
+}
+
+// law is the law that the settings describe.
+func (v Service) law() (model.Law, error) {
+	return model.NewLaw(model.Params{
+		Kind: v.Law, Mean: v.Mean, CV: v.CV, Shape: v.Shape,
+		Alpha: v.Alpha, Spread: v.Spread, Share: v.Share, Factor: v.Factor,
+	})
 }
 
 // Fault kinds.

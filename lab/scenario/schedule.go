@@ -100,7 +100,7 @@ func (s *Scenario) Schedule(c Chance) iter.Seq[core.Instant] {
 
 // Law is the law of the servers' service times.
 func (s *Scenario) Law() model.Law {
-	law, err := model.NewLaw(s.Servers.Service.Law, s.Servers.Service.Mean, s.Servers.Service.CV)
+	law, err := s.Servers.Service.law()
 	if err != nil {
 		panic("scenario: validated, and yet: " + err.Error())
 	}

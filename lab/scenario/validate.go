@@ -80,7 +80,7 @@ func (s *Scenario) validateServers(report strict.Report) {
 	}
 	if !slices.Contains(model.Laws, v.Service.Law) {
 		report("servers.service.law", "%s", strict.Unknown("law", v.Service.Law, model.Laws))
-	} else if _, err := model.NewLaw(v.Service.Law, v.Service.Mean, v.Service.CV); err != nil {
+	} else if _, err := v.Service.law(); err != nil {
 		report("servers.service", "%v", err)
 	}
 }
