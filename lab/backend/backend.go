@@ -90,7 +90,7 @@ func (b *Backend) Begin(epoch time.Time, chance scenario.Chance) {
 		answer <- model.Done{Code: model.Overfull}
 	}
 	b.epoch, b.chance = epoch, chance
-	b.model = b.scenario.Server(b.index)
+	b.model = b.scenario.Server(b.index, chance)
 	b.waiting = map[uint64]chan<- model.Done{}
 }
 

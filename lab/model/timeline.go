@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -22,7 +23,9 @@ type Phase struct {
 type Effect struct {
 	From, To core.Instant
 	// Speed is multiplied with that of the other effects; 0 counts as 1.
-	Speed   float64
+	Speed float64
+	// Paused stops all work; the server still takes requests in.
+	Paused  bool
 	Code    int // of several, the effect that began last holds
 	Latency time.Duration
 }
@@ -36,29 +39,43 @@ type Timeline struct {
 // NewTimeline lays effects over one another.
 func NewTimeline(effects []Effect) Timeline {
 	cuts := []core.Instant{math.MinInt64}
-	for _, e := range effects {
+	begin := make([]int, len(effects)) // effects by their beginning, of equals the first first
+	for i, e := range effects {
 		cuts = append(cuts, e.From, e.To)
+		begin[i] = i
 	}
 	slices.Sort(cuts)
 	cuts = slices.Compact(cuts)
+	slices.SortStableFunc(begin, func(a, b int) int { return cmp.Compare(effects[a].From, effects[b].From) })
 	t := Timeline{starts: cuts}
+	var on []int // effects that hold, in the order of their beginnings
 	for _, cut := range cuts {
-		p := Phase{Speed: 1}
-		began := core.Instant(math.MinInt64)
-		for _, e := range effects {
-			if cut < e.From || cut >= e.To {
-				continue
-			}
-			if e.Speed > 0 {
-				p.Speed *= e.Speed
-			}
-			if e.Code != 0 && e.From >= began {
-				p.Code, p.Latency, began = e.Code, e.Latency, e.From
-			}
+		for len(begin) > 0 && effects[begin[0]].From <= cut {
+			on = append(on, begin[0])
+			begin = begin[1:]
 		}
-		t.phases = append(t.phases, p)
+		on = slices.DeleteFunc(on, func(i int) bool { return effects[i].To <= cut })
+		t.phases = append(t.phases, phaseOfEffects(effects, on))
 	}
 	return t
+}
+
+// phaseOfEffects is what holds while the effects on do.
+func phaseOfEffects(effects []Effect, on []int) Phase {
+	p := Phase{Speed: 1}
+	for _, i := range on {
+		e := effects[i]
+		if e.Speed > 0 {
+			p.Speed *= e.Speed
+		}
+		if e.Paused {
+			p.Speed = 0
+		}
+		if e.Code != 0 {
+			p.Code, p.Latency = e.Code, e.Latency
+		}
+	}
+	return p
 }
 
 // at is the index of the phase that holds at now.
@@ -77,6 +94,9 @@ func (t Timeline) At(now core.Instant) Phase { return t.phases[t.at(now)] }
 // done, through all changes of speed on the way.
 func (t Timeline) Done(start core.Instant, demand time.Duration) core.Instant {
 	left := float64(demand)
+	if left <= 0 {
+		return start // no work is done at once, even during a pause
+	}
 	for i := t.at(start); ; i++ {
 		end := start.Add(duration(left / t.phases[i].Speed))
 		if i == len(t.phases)-1 || end <= t.starts[i+1] {

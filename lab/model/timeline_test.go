@@ -106,10 +106,11 @@ func drawEffects(t *rapid.T) []Effect {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Effect {
 		from := rapid.IntRange(-5, 60).Draw(t, "from")
 		return Effect{
-			From:  core.Instant(from) * 1000,
-			To:    core.Instant(from+rapid.IntRange(0, 40).Draw(t, "length")) * 1000,
-			Speed: rapid.SampledFrom([]float64{0, 0.25, 0.5, 1, 2}).Draw(t, "speed"),
-			Code:  rapid.SampledFrom([]int{0, 0, 500, 503}).Draw(t, "code"),
+			From:   core.Instant(from) * 1000,
+			To:     core.Instant(from+rapid.IntRange(0, 40).Draw(t, "length")) * 1000,
+			Speed:  rapid.SampledFrom([]float64{0, 0.25, 0.5, 1, 2}).Draw(t, "speed"),
+			Paused: rapid.IntRange(0, 5).Draw(t, "paused") == 0,
+			Code:   rapid.SampledFrom([]int{0, 0, 500, 503}).Draw(t, "code"),
 		}
 	}), 0, 6).Draw(t, "effects")
 }
@@ -121,6 +122,9 @@ func phaseOf(effects []Effect, now core.Instant) Phase {
 	for i, e := range effects {
 		if now < e.From || now >= e.To {
 			continue
+		}
+		if e.Paused {
+			p.Speed = 0
 		}
 		if e.Speed != 0 {
 			p.Speed *= e.Speed
@@ -146,12 +150,12 @@ func TestTimelineAgainstSteps(t *testing.T) {
 		demand := rapid.IntRange(0, 100_000).Draw(t, "demand")
 
 		now, left := start, float64(demand)
-		for {
+		for left > 0 {
 			p := phaseOf(effects, now)
 			if got := timeline.At(now); got != p {
 				t.Fatalf("at %v: got %+v, want %+v", now, got, p)
 			}
-			if left <= 1000*p.Speed {
+			if p.Speed > 0 && left <= 1000*p.Speed {
 				now += core.Instant(left / p.Speed)
 				break
 			}

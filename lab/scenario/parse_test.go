@@ -144,15 +144,15 @@ func TestParseErrors(t *testing.T) {
 		{"fault on a server that does not exist", "[0, 1]", "[0, 10]", `24:31: faults[0].servers[1]: server 10 does not exist: expected 0 to 9`},
 		{"fault on a server that does not exist live", "servers: [3]", "servers: [4]", `33:30: faults[0].servers[0]: server 4 does not exist: expected 0 to 3`},
 		{"fault on a server twice", "[0, 1]", "[1, 1]", `24:31: faults[0].servers[1]: server 1 stands twice`},
-		{"fault on nobody", "[0, 1]", "[]", `24:27: faults[0].servers: expected at least one server`},
 		{"unknown fault", "kind: error", "kind: errors", `25:12: faults[1].kind: unknown fault "errors": did you mean "error"?`},
 		{"fault ends before it begins", "to: 20s", "to: 9s", `24:50: faults[0].to: 9s: expected after from, 10s`},
 		{"fault ends as it begins", "to: 20s", "to: 10s", `24:50: faults[0].to: 10s: expected after from, 10s`},
 		{"fault before the trial", "from: 10s", "from: -1s", `24:41: faults[0].from: -1s: expected at least 0`},
 		{"slow without factor", ", factor: 4", "", `24:5: faults[0].factor: 0: expected above 0: how many times as long work takes`},
-		{"slow with a code", "factor: 4", "factor: 4, code: 500", `24:5: faults[0]: a slow fault has no code and no latency`},
+		{"slow with a code", "factor: 4", "factor: 4, code: 500", `24:72: faults[0].code: a fault of kind slow has no code`},
 		{"error with a code that is none", "code: 500", "code: 404", `25:49: faults[1].code: 404: expected 500 to 599`},
-		{"error with a factor", "code: 500", "code: 500, factor: 2", `25:62: faults[1].factor: an error fault has no factor`},
+		{"error with a factor", "code: 500", "code: 500, factor: 2", `25:62: faults[1].factor: a fault of kind error has no factor`},
+		{"slow with a shape that is none", "factor: 4", "factor: 4, shape: round", `24:73: faults[0].shape: round: expected step, ramp or decay`},
 		{"no subjects", `[round-robin, "p2c-ewma{decay=5s}"]`, `[]`, `27:11: subjects: expected at least one`},
 		{"unknown strategy", "[round-robin, ", "[round-robbin, ", `27:12: subjects[0]: subject "round-robbin": strategy.name: unknown strategy "round-robbin": did you mean "round-robin"?`},
 		{"unknown strategy live", "[random]", "[randon]", `34:14: subjects[0]: subject "randon": strategy.name: unknown strategy "randon": did you mean "random"?`},
@@ -320,7 +320,7 @@ func TestFaults(t *testing.T) {
 		{9, 5 * sec, 500, time.Millisecond},
 		{9, 1e6 * sec, 500, time.Millisecond},
 	} {
-		server := s.Server(step.server)
+		server := s.Server(step.server, scenario.NewChance(1))
 		if got, want := server.Healthy(step.at), step.code == 200; got != want {
 			t.Errorf("server %d at %v: healthy %t, want %t", step.server, time.Duration(step.at), got, want)
 		}

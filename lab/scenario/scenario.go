@@ -93,26 +93,6 @@ func (v Service) law() (model.Law, error) {
 	})
 }
 
-// Fault kinds.
-const (
-	Slow  = "slow"  // work takes Factor times as long
-	Error = "error" // every request is answered with Code after Latency
-)
-
-// FaultKinds are the kinds of faults.
-var FaultKinds = []string{Slow, Error}
-
-// Fault is something that befalls servers for a time.
-type Fault struct {
-	Kind    string        `yaml:"kind,required" enum:"slow,error" doc:"slow: work takes factor times as long; error: answered with code after latency, without work."`
-	Servers []int         `yaml:"servers,required" doc:"Whom it befalls: numbers from 0."`
-	From    time.Duration `yaml:"from" doc:"When it begins."`
-	To      time.Duration `yaml:"to,omitempty" doc:"When it ends; left out: with the trial."`
-	Factor  float64       `yaml:"factor,omitempty" doc:"slow: how many times as long."`
-	Code    int           `yaml:"code,omitempty" doc:"error: the status, 500 to 599."`
-	Latency time.Duration `yaml:"latency,omitempty" doc:"error: how long the answer takes."`
-}
-
 // Objective is what a request should reach.
 type Objective struct {
 	Latency time.Duration `yaml:"latency" doc:"An answer within this counts as good."`

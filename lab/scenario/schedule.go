@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/evenkeel/evenkeel/core"
@@ -19,6 +20,7 @@ const (
 	streamProxy
 	streamOrder
 	streamBlock
+	streamFaults
 )
 
 // Chance is where everything random in a trial comes from.
@@ -108,13 +110,11 @@ func (s *Scenario) Law() model.Law {
 }
 
 // Server makes a server of the scenario, idle, with its timeline of faults.
-func (s *Scenario) Server(index int) *model.Server {
+func (s *Scenario) Server(index int, c Chance) *model.Server {
 	var effects []model.Effect
-	for _, f := range s.Faults {
-		for _, server := range f.Servers {
-			if server == index {
-				effects = append(effects, f.effect())
-			}
+	for i, f := range s.Faults {
+		if len(f.Servers) == 0 || slices.Contains(f.Servers, index) {
+			effects = append(effects, f.effects(c.key.At(streamFaults).At(uint64(i)), index, s.Duration+s.Client.Timeout)...)
 		}
 	}
 	return model.New(s.Servers.Slots, s.Servers.Queue, model.NewTimeline(effects))
@@ -124,23 +124,4 @@ func (s *Scenario) Server(index int) *model.Server {
 func (s *Scenario) ServerName(index int) string {
 	width := len(strconv.Itoa(s.Servers.Count - 1))
 	return fmt.Sprintf("server-%0*d", width, index)
-}
-
-// String says what the fault does, for people.
-func (f Fault) String() string {
-	if f.Kind == Slow {
-		return fmt.Sprintf("%gx slower", f.Factor)
-	}
-	return fmt.Sprintf("answers %d after %v", f.Code, f.Latency)
-}
-
-func (f Fault) effect() model.Effect {
-	e := model.Effect{From: core.Instant(f.From), To: core.Never, Code: f.Code, Latency: f.Latency}
-	if f.To > 0 {
-		e.To = core.Instant(f.To)
-	}
-	if f.Factor > 0 {
-		e.Speed = 1 / f.Factor
-	}
-	return e
 }

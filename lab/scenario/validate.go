@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evenkeel/evenkeel/core/config"
@@ -107,9 +108,6 @@ func (s *Scenario) validateArrivals(report strict.Report) {
 }
 
 func (s *Scenario) validateFault(report strict.Report, f *Fault) {
-	if len(f.Servers) == 0 {
-		report("servers", "expected at least one server")
-	}
 	for i, server := range f.Servers {
 		path := fmt.Sprintf("servers[%d]", i)
 		switch {
@@ -126,26 +124,46 @@ func (s *Scenario) validateFault(report strict.Report, f *Fault) {
 	if f.To != 0 && f.To <= f.From {
 		report("to", "%v: expected after from, %v", f.To, f.From)
 	}
-	switch f.Kind {
-	case Slow:
-		if !(f.Factor > 0) || math.IsInf(f.Factor, 1) {
-			report("factor", "%v: expected above 0: how many times as long work takes", f.Factor)
-		}
-		if f.Code != 0 || f.Latency != 0 {
-			report("", "a slow fault has no code and no latency")
-		}
-	case Error:
-		if f.Code < 500 || f.Code > 599 {
-			report("code", "%d: expected 500 to 599", f.Code)
-		}
-		if f.Latency < 0 {
-			report("latency", "%v: expected at least 0", f.Latency)
-		}
-		if f.Factor != 0 {
-			report("factor", "an error fault has no factor")
-		}
-	default:
+	if !slices.Contains(FaultKinds, f.Kind) {
 		report("kind", "%s", strict.Unknown("fault", f.Kind, FaultKinds))
+		return
+	}
+	f.validateSettings(report)
+}
+
+// least is the shortest time between two changes of a fault: a timeline has a place for
+// each.
+const least = time.Millisecond
+
+// validateSettings checks each setting: that the kind has it, and that it can be.
+func (f *Fault) validateSettings(report strict.Report) {
+	above := func(x float64) bool { return x > 0 && !math.IsInf(x, 1) }
+	for _, setting := range []struct {
+		name  string
+		value any
+		given bool
+		of    string // the kinds that have it
+		fits  bool
+		want  string
+	}{
+		{"factor", f.Factor, f.Factor != 0, "slow flip", above(f.Factor), "above 0: how many times as long work takes"},
+		{"shape", f.Shape, f.Shape != "", "slow", f.Shape == "" || slices.Contains(Shapes, f.Shape), "step, ramp or decay"},
+		{"every", f.Every, f.Every != 0, "flip pause", f.Every >= least, "at least " + least.String()},
+		{"for", f.For, f.For != 0, "pause", f.For >= least && f.For < f.Every, "at least " + least.String() + " and less than every"},
+		{"correlated", f.Correlated, f.Correlated, "pause", true, ""},
+		{"share", f.Share, f.Share != 0, "flip antagonist", f.Share > 0 && f.Share <= 1 && (f.Kind != Antagonist || f.Share < 1), "above 0 and below 1"},
+		{"on", f.On, f.On != 0, "antagonist", f.On >= least, "at least " + least.String()},
+		{"off", f.Off, f.Off != 0, "antagonist", f.Off >= least, "at least " + least.String()},
+		{"code", f.Code, f.Code != 0, "error", f.Code >= 500 && f.Code <= 599, "500 to 599"},
+		{"latency", f.Latency, f.Latency != 0, "error", f.Latency >= 0, "at least 0"},
+	} {
+		has := slices.Contains(strings.Fields(setting.of), f.Kind)
+		switch {
+		case !has && setting.given:
+			report(setting.name, "a fault of kind %s has no %s", f.Kind, setting.name)
+		case has && !setting.fits:
+			report(setting.name, "%v: expected %s", setting.value, setting.want)
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ func newWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Ch
 	w.schedule = newSchedule(w.sources.count)
 	endpoints := make([]core.Endpoint, s.Servers.Count)
 	for i := range endpoints {
-		w.servers = append(w.servers, s.Server(i))
+		w.servers = append(w.servers, s.Server(i, chance))
 		w.due = append(w.due, core.Never)
 		endpoints[i] = core.Endpoint{Key: s.ServerName(i), Weight: 1, Target: i}
 	}

@@ -102,7 +102,7 @@ func describe(h *record.Header, d Driver, s *scenario.Scenario, p Plan) {
 			to = s.Duration
 		}
 		h.Faults = append(h.Faults, record.Fault{
-			Kind: f.Kind, Servers: f.Servers, From: core.Instant(f.From), To: core.Instant(to), Note: f.String(),
+			Kind: f.Kind, Servers: f.Befalls(s.Servers.Count), From: core.Instant(f.From), To: core.Instant(to), Note: f.String(),
 		})
 	}
 }
