@@ -9,8 +9,6 @@
 package backend
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -101,11 +99,6 @@ func (b *Backend) Close() error {
 	err := b.server.Close()
 	b.loop.Wait()
 	return err
-}
-
-// Shutdown stops the backend when the requests under way are done, or ctx is.
-func (b *Backend) Shutdown(ctx context.Context) error {
-	return errors.Join(b.server.Shutdown(ctx), b.Close())
 }
 
 func (b *Backend) now() core.Instant { return core.Instant(time.Since(b.epoch)) }

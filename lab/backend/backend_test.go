@@ -292,46 +292,6 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// Shutdown lets the requests under way end, within bounds.
-func TestShutdown(t *testing.T) {
-	b, err := Start(servers(10, 0, "constant", 20*time.Millisecond), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	codes := make(chan int, 1)
-	c := client(t)
-	go func() {
-		code, _, _ := get(context.Background(), c, b.URL())
-		codes <- code
-	}()
-	until(t, "the request's arrival", func() bool {
-		busy, _, _ := b.state()
-		return busy == 1 || len(codes) == 1
-	})
-	if err := b.Shutdown(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if code := <-codes; code != 200 {
-		t.Errorf("got %d, want 200", code)
-	}
-
-	b, err = Start(servers(10, 0, "constant", time.Hour), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	held := hold(t, t.Context(), b, c, 2)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := b.Shutdown(ctx); err == nil {
-		t.Error("out of patience: got no error")
-	}
-	for _, code := range held() {
-		if code != 0 {
-			t.Errorf("got %d, want no answer", code)
-		}
-	}
-}
-
 // An idle server has nothing to do, before the trial as in it.
 func TestIdle(t *testing.T) {
 	b := start(t, servers(1, 0, "constant", time.Hour), 0)
