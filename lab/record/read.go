@@ -290,21 +290,3 @@ func compare(a, b *Header) int {
 		cmp.Compare(a.Seed, b.Seed),
 	)
 }
-
-// ReadDir reads every record of the results folder dir, in the order of List. The
-// first broken one is the error.
-func ReadDir(dir string) ([]*Trial, error) {
-	list, err := List(dir)
-	if err != nil {
-		return nil, err
-	}
-	trials := make([]*Trial, 0, len(list))
-	for _, e := range list {
-		t, err := ReadFile(e.Path)
-		if err != nil {
-			return nil, err
-		}
-		trials = append(trials, t)
-	}
-	return trials, nil
-}
