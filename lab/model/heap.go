@@ -6,9 +6,33 @@ type Heap[T interface{ Before(T) bool }] []T
 
 // Push puts an element in.
 func (p *Heap[T]) Push(x T) {
-	h := append(*p, x)
+	*p = append(*p, x)
+	p.up(len(*p)-1, x)
+}
+
+// Pop takes the first element out; there must be one.
+func (p *Heap[T]) Pop() T { return p.Remove(0) }
+
+// Remove takes out the element at place i of the slice.
+func (p *Heap[T]) Remove(i int) T {
+	h := *p
+	gone, x := h[i], h[len(h)-1]
+	h = h[:len(h)-1]
 	*p = h
-	i := len(h) - 1
+	if i == len(h) {
+		return gone
+	}
+	if i > 0 && x.Before(h[(i-1)/2]) {
+		p.up(i, x)
+	} else {
+		p.down(i, x)
+	}
+	return gone
+}
+
+// up puts x into place i, or higher.
+func (p *Heap[T]) up(i int, x T) {
+	h := *p
 	for i > 0 {
 		parent := (i - 1) / 2
 		if !x.Before(h[parent]) {
@@ -20,13 +44,9 @@ func (p *Heap[T]) Push(x T) {
 	h[i] = x
 }
 
-// Pop takes the first element out; there must be one.
-func (p *Heap[T]) Pop() T {
+// down puts x into place i, or lower.
+func (p *Heap[T]) down(i int, x T) {
 	h := *p
-	first, x := h[0], h[len(h)-1]
-	h = h[:len(h)-1]
-	*p = h
-	i := 0
 	for {
 		child := 2*i + 1
 		if child >= len(h) {
@@ -41,8 +61,5 @@ func (p *Heap[T]) Pop() T {
 		h[i] = h[child]
 		i = child
 	}
-	if len(h) > 0 {
-		h[i] = x
-	}
-	return first
+	h[i] = x
 }

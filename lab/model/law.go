@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/evenkeel/evenkeel/core"
@@ -11,7 +12,7 @@ import (
 // Params describe a law of times. A parameter that the law does not have is 0.
 type Params struct {
 	Kind string        // one of Laws
-	Mean time.Duration // above 0
+	Mean time.Duration // above 0; for empirical 0 leaves the times as they are
 	// CV is the coefficient of variation (standard deviation over mean) of lognormal;
 	// for normal that of the bell curve before it is cut off at 0.
 	CV float64
@@ -22,10 +23,13 @@ type Params struct {
 	Alpha, Spread float64
 	// Share of the times of bimodal are Factor times as long as the others.
 	Share, Factor float64
+	// Times are what empirical draws from, each as often as the others: at least one,
+	// ascending, none below 0 and not all 0. They are kept, not copied.
+	Times []time.Duration
 }
 
 // Laws are the names of the laws.
-var Laws = []string{"constant", "exponential", "lognormal", "normal", "weibull", "pareto", "bimodal"}
+var Laws = []string{"constant", "exponential", "lognormal", "normal", "weibull", "pareto", "bimodal", "empirical"}
 
 // Law is a distribution of times. Each draw takes exactly one number from its key and
 // turns it by the inverse of the distribution function, so that the same key draws
@@ -33,15 +37,16 @@ var Laws = []string{"constant", "exponential", "lognormal", "normal", "weibull",
 // number draws a long time.
 type Law struct {
 	mean float64 // nanoseconds
-	// exceeded is the time, in units of the mean, that is exceeded with probability p.
+	unit float64 // nanoseconds: the mean, but for empirical
+	// exceeded is the time, in units, that is exceeded with probability p.
 	exceeded func(p float64) float64
 }
 
 // NewLaw returns the law with the given parameters; what cannot be is an error that says
 // what was expected.
 func NewLaw(p Params) (Law, error) {
-	l := Law{mean: float64(p.Mean)}
-	if p.Mean <= 0 {
+	l := Law{mean: float64(p.Mean), unit: float64(p.Mean)}
+	if p.Mean < 0 || p.Mean == 0 && p.Kind != "empirical" {
 		return l, fmt.Errorf("law %s: mean %v: expected above 0", p.Kind, p.Mean)
 	}
 	if err := p.check(); err != nil {
@@ -70,6 +75,9 @@ func NewLaw(p Params) (Law, error) {
 			}
 			return short
 		}
+	case "empirical":
+		l.mean, l.unit = scale(p.Times, p.Mean)
+		l.exceeded = empirical(p.Times)
 	}
 	return l, nil
 }
@@ -87,6 +95,7 @@ func (p Params) check() error {
 		"weibull":     {"shape": func(x float64) bool { return x >= 0.1 && above(0)(x) }},
 		"pareto":      {"alpha": above(0), "spread": above(1)},
 		"bimodal":     {"share": func(x float64) bool { return x > 0 && x < 1 }, "factor": above(1)},
+		"empirical":   {},
 	}[p.Kind]
 	if needs == nil {
 		return fmt.Errorf("unknown law %q", p.Kind)
@@ -106,6 +115,23 @@ func (p Params) check() error {
 		case fits != nil && !fits(given.value):
 			return fmt.Errorf("law %s: %s %v: expected %s", p.Kind, given.name, given.value, given.want)
 		}
+	}
+	return p.checkTimes()
+}
+
+func (p Params) checkTimes() error {
+	n := len(p.Times)
+	switch {
+	case p.Kind != "empirical" && n > 0:
+		return fmt.Errorf("law %s: it has no times; leave them out", p.Kind)
+	case p.Kind != "empirical":
+		return nil
+	case n == 0:
+		return fmt.Errorf("law empirical: no times: expected at least one")
+	case !slices.IsSorted(p.Times):
+		return fmt.Errorf("law empirical: the times do not ascend")
+	case p.Times[0] < 0 || p.Times[n-1] == 0:
+		return fmt.Errorf("law empirical: times from %v to %v: expected none below 0, and not all 0", p.Times[0], p.Times[n-1])
 	}
 	return nil
 }
@@ -143,15 +169,38 @@ func boundedPareto(alpha, spread float64) func(float64) float64 {
 	return func(p float64) float64 { return math.Pow(1-(1-p)*within, -1/alpha) / mean }
 }
 
+// empirical: of n ascending times the one at place ceil((1-p)·n), counted from 1: the
+// inverse of their distribution function at 1-p.
+func empirical(times []time.Duration) func(float64) float64 {
+	n := len(times)
+	return func(p float64) float64 {
+		return float64(times[n-1-int(p*float64(n))]) // p is below 1, and by 2^-53 so is the product below n
+	}
+}
+
+// scale is the mean of an empirical law, and what its times are multiplied with for it.
+// The mean 0 leaves them as they are.
+func scale(times []time.Duration, mean time.Duration) (scaled, factor float64) {
+	own := 0.0
+	for _, t := range times {
+		own += float64(t)
+	}
+	own /= float64(len(times))
+	if mean == 0 {
+		return own, 1
+	}
+	return float64(mean), float64(mean) / own
+}
+
 // normalExceeded is what a standard normal variable exceeds with probability p.
 func normalExceeded(p float64) float64 { return math.Sqrt2 * math.Erfinv(1-2*p) }
 
-// Mean is the law's mean.
+// Mean is the law's mean, rounded down.
 func (l Law) Mean() time.Duration { return time.Duration(l.mean) }
 
 // Draw draws a time at the key.
 func (l Law) Draw(key core.Key) time.Duration {
-	return duration(l.mean * l.exceeded(key.Float64()))
+	return duration(l.unit * l.exceeded(key.Float64()))
 }
 
 // duration is so many nanoseconds as a time: the longest there is if that is more.

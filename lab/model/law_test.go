@@ -51,6 +51,15 @@ func TestNewLaw(t *testing.T) {
 		{Params{Kind: "bimodal", Mean: ms, Share: 1, Factor: 2}, "share 1: expected above 0 and below 1"},
 		{Params{Kind: "bimodal", Mean: ms, Share: 0.5, Factor: 1}, "factor 1: expected above 1"},
 		{Params{Kind: "cauchy", Mean: ms}, `unknown law "cauchy"`},
+		{Params{Kind: "empirical", Mean: ms, Times: []time.Duration{0, ms}}, ""},
+		{Params{Kind: "empirical", Mean: 2 * ms, Times: []time.Duration{ms, 3 * ms}}, ""},
+		{Params{Kind: "empirical", Times: []time.Duration{ms, 3 * ms}, Mean: -1}, "mean -1ns"},
+		{Params{Kind: "empirical", Mean: ms}, "no times"},
+		{Params{Kind: "empirical", Times: []time.Duration{2 * ms, ms}}, "do not ascend"},
+		{Params{Kind: "empirical", Times: []time.Duration{-1, ms}}, "from -1ns to 1ms"},
+		{Params{Kind: "empirical", Times: []time.Duration{0, 0}}, "not all 0"},
+		{Params{Kind: "empirical", Times: []time.Duration{ms}, CV: 1}, "has no cv"},
+		{Params{Kind: "exponential", Mean: ms, Times: []time.Duration{ms}}, "has no times"},
 	} {
 		law, err := NewLaw(c.given)
 		if c.want == "" {
@@ -76,6 +85,7 @@ func TestNewLaw(t *testing.T) {
 //   - weibull of shape k: Γ(1+j/k)/Γ(1+1/k)^j;
 //   - bounded pareto on [1, H], a not j: a/(a-j)·(1-H^(j-a))/(1-H^(-a)), over the mean;
 //   - bimodal: share·long^j + (1-share)·short^j;
+//   - empirical: the moments of its times, over powers of their mean;
 //   - normal of cv 1, given X > 0: with h = phi(1)/Phi(1), E[X] = 1+h, E[X²] = 2+h,
 //     and by E[X^j] = E[X^(j-1)] + (j-1)·E[X^(j-2)] for j > 2: E[X³] = 4+3h, E[X⁴] = 10+6h.
 func TestLawMoments(t *testing.T) {
@@ -100,6 +110,8 @@ func TestLawMoments(t *testing.T) {
 		{Params{Kind: "pareto", Alpha: 1.5, Spread: 100}, pareto(2) / math.Pow(pareto(1), 2), pareto(4) / math.Pow(pareto(1), 4)},
 		{Params{Kind: "bimodal", Share: 0.1, Factor: 20}, bimodal(2), bimodal(4)},
 		{Params{Kind: "normal", CV: 1}, (2 + hazard) / math.Pow(1+hazard, 2), (10 + 6*hazard) / math.Pow(1+hazard, 4)},
+		{Params{Kind: "empirical", Times: []time.Duration{ms, 2 * ms, 3 * ms, 10 * ms}},
+			(1 + 4 + 9 + 100.0) / 4 / 16, (1 + 16 + 81 + 10_000.0) / 4 / 256},
 	} {
 		t.Run(fmt.Sprint(c.given), func(t *testing.T) {
 			const mean = 10 * ms
@@ -129,6 +141,7 @@ func TestLawInverse(t *testing.T) {
 	all := []Params{
 		{Kind: "constant"}, {Kind: "exponential"}, {Kind: "lognormal", CV: 0.5}, {Kind: "normal", CV: 1},
 		{Kind: "weibull", Shape: 2}, {Kind: "pareto", Alpha: 1, Spread: 1000}, {Kind: "bimodal", Share: 0.3, Factor: 3},
+		{Kind: "empirical", Times: []time.Duration{0, 2 * ms, 3 * ms, 3 * ms, 7 * ms}},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		mean := time.Duration(rapid.Int64Range(int64(ms), int64(time.Minute)).Draw(t, "mean"))
@@ -159,6 +172,70 @@ func TestLawInverse(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Invariants of n times as they are: a draw is one of them, the one that its key's
+// number says, to the nanosecond, and the mean is theirs; another mean scales them.
+func TestEmpirical(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		spread := rapid.Int64Range(1, int64(time.Hour)).Draw(t, "spread")
+		times := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) time.Duration {
+			return time.Duration(rapid.Int64Range(0, spread).Draw(t, "time"))
+		}), 1, 100).Draw(t, "times")
+		times = append(times, time.Duration(spread))
+		slices.Sort(times)
+		n := len(times)
+		total := time.Duration(0)
+		for _, x := range times {
+			total += x
+		}
+
+		law := newLaw(t, Params{Kind: "empirical", Times: times})
+		if diff := law.Mean() - total/time.Duration(n); diff < -1 || diff > 1 {
+			t.Fatalf("mean: got %v, want %v", law.Mean(), total/time.Duration(n))
+		}
+		key := core.NewKey(rapid.Uint64().Draw(t, "key"))
+		once := key
+		place := int(math.Ceil((1-once.Float64())*float64(n))) - 1
+		got := law.Draw(key)
+		if got != times[place] {
+			t.Fatalf("got %v, want %v, the number %d of %v", got, times[place], place, times)
+		}
+		if law.Mean() == 0 {
+			return // a fraction of a nanosecond
+		}
+		twice := newLaw(t, Params{Kind: "empirical", Times: times, Mean: 2 * law.Mean()}).Draw(key)
+		// The mean is rounded down by less than one nanosecond in mean many.
+		within := 1 + 2*float64(got)/float64(law.Mean())
+		if math.Abs(float64(twice-2*got)) > within {
+			t.Fatalf("with twice the mean: got %v, want twice %v ± %v ns", twice, got, within)
+		}
+	})
+}
+
+// Each of n times is drawn by a share of 1/n of the numbers: the largest by the smallest
+// numbers, and the smallest by the largest, the one next to 1 included.
+func TestEmpiricalPlaces(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 7, 10_000_000} {
+		times := make([]time.Duration, n)
+		for i := range times {
+			times[i] = time.Duration(i + 1)
+		}
+		exceeded := empirical(times)
+		least, most := 0x1p-53, 1-0x1p-53
+		if got := exceeded(least); got != float64(n) {
+			t.Errorf("%d times: the smallest number draws %v, want the largest", n, got)
+		}
+		if got := exceeded(most); got != 1 {
+			t.Errorf("%d times: the largest number draws %v, want the smallest", n, got)
+		}
+	}
+	exceeded := empirical([]time.Duration{1, 2, 3, 4})
+	for p, want := range map[float64]float64{0.01: 4, 0.24: 4, 0.26: 3, 0.49: 3, 0.51: 2, 0.74: 2, 0.76: 1, 0.99: 1} {
+		if got := exceeded(p); got != want {
+			t.Errorf("the number %v draws %v of 1 to 4, want %v", p, got, want)
+		}
+	}
 }
 
 // A law with a wild spread draws long times, never negative ones.

@@ -38,7 +38,7 @@ func play(s *Server, arrivals []arrival) []Done {
 	var all []Done
 	for _, a := range arrivals {
 		all = append(all, finish(s, at(a.at))...)
-		s.Arrive(at(a.at), a.id, a.demand)
+		s.Arrive(at(a.at), Job{ID: a.id, Demand: a.demand})
 	}
 	return append(all, finish(s, core.Never)...)
 }
@@ -53,7 +53,7 @@ func script(all []Done) string {
 }
 
 func TestServer(t *testing.T) {
-	failing := []Effect{{From: at(10), To: at(20), Code: 500, Latency: 3 * ms}}
+	failing := []Effect{{From: at(10), To: at(20), Trouble: Trouble{Fate: Fail, Code: 500, Latency: 3 * ms}}}
 	for _, c := range []struct {
 		name        string
 		slots, room int
@@ -92,23 +92,26 @@ func TestServer(t *testing.T) {
 			[]arrival{{5, 1, 5 * ms}, {5, 2, 1 * ms}, {5, 3, 5 * ms}},
 			"1 200 10ms\n2 200 12ms\n3 200 21ms\n"},
 	} {
-		s := New(c.slots, c.room, NewTimeline(c.effects))
+		s := New(Settings{Slots: c.slots, Room: c.room}, NewTimeline(c.effects))
 		if diff := cmp.Diff(c.want, script(play(s, c.arrivals))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 		if s.Busy() != 0 || s.Queued() != 0 || s.Next() != core.Never {
 			t.Errorf("%s: left with %d busy, %d queued, next at %v", c.name, s.Busy(), s.Queued(), s.Next())
 		}
+		if err := s.Audit(at(1e6)); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }
 
 func TestServerStep(t *testing.T) {
-	s := New(1, 1, NewTimeline([]Effect{{From: at(50), To: at(60), Code: 503}, {From: at(10), To: at(20), Speed: 0.5}}))
+	s := New(Settings{Slots: 1, Room: 1}, NewTimeline([]Effect{{From: at(10), To: at(20), Speed: 0.5}}))
 	if _, ok := s.Finish(core.Never - 1); ok || s.Next() != core.Never {
 		t.Errorf("idle: something has ended, next at %v", s.Next())
 	}
-	s.Arrive(0, 7, 2*ms)
-	s.Arrive(at(1), 8, 2*ms)
+	s.Arrive(0, Job{ID: 7, Demand: 2 * ms})
+	s.Arrive(at(1), Job{ID: 8, Demand: 2 * ms})
 	if s.Busy() != 1 || s.Queued() != 1 || s.Next() != at(2) {
 		t.Errorf("two: got %d busy, %d queued, next at %v, want 1, 1, 2ms", s.Busy(), s.Queued(), time.Duration(s.Next()))
 	}
@@ -121,20 +124,15 @@ func TestServerStep(t *testing.T) {
 	if s.Busy() != 1 || s.Queued() != 0 || s.Next() != at(4) {
 		t.Errorf("one: got %d busy, %d queued, next at %v, want 1, 0, 4ms", s.Busy(), s.Queued(), time.Duration(s.Next()))
 	}
-	for at, want := range map[core.Instant]bool{0: true, at(10): true, at(50): false, at(60) - 1: false, at(60): true} {
-		if got := s.Healthy(at); got != want {
-			t.Errorf("healthy at %v: got %t, want %t", time.Duration(at), got, want)
-		}
-	}
 }
 
 // A request does not begin before it has arrived, even when the ending that makes room
 // for it was not taken out in time.
 func TestServerLateFinish(t *testing.T) {
-	s := New(1, 5, NewTimeline(nil))
-	s.Arrive(0, 1, 10*ms)
-	s.Arrive(at(1), 2, 10*ms) // its turn is at 10 ms, whenever anybody looks
-	s.Arrive(at(50), 3, 10*ms)
+	s := New(Settings{Slots: 1, Room: 5}, NewTimeline(nil))
+	s.Arrive(0, Job{ID: 1, Demand: 10 * ms})
+	s.Arrive(at(1), Job{ID: 2, Demand: 10 * ms}) // its turn is at 10 ms, whenever anybody looks
+	s.Arrive(at(50), Job{ID: 3, Demand: 10 * ms})
 	want := "1 200 10ms\n2 200 20ms\n3 200 60ms\n"
 	if diff := cmp.Diff(want, script(finish(s, at(1000)))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -188,7 +186,7 @@ func TestServerAgainstReference(t *testing.T) {
 		}
 		late := rapid.Bool().Draw(t, "late")
 
-		s := New(slots, room, NewTimeline(nil))
+		s := New(Settings{Slots: slots, Room: room}, NewTimeline(nil))
 		var all []Done
 		for i, a := range arrivals {
 			if late || i > 0 && a.at == arrivals[i-1].at {
@@ -198,7 +196,7 @@ func TestServerAgainstReference(t *testing.T) {
 					all = append(all, finish(s, s.Next())...)
 				}
 			}
-			s.Arrive(at(a.at), a.id, a.demand)
+			s.Arrive(at(a.at), Job{ID: a.id, Demand: a.demand})
 			if s.Busy() > slots || s.Queued() > room || s.Queued() > 0 && s.Busy() < slots {
 				t.Fatalf("%d of %d slots busy, %d in %d places", s.Busy(), slots, s.Queued(), room)
 			}
@@ -218,21 +216,21 @@ func TestServerAgainstReference(t *testing.T) {
 // with append's doubling it stays below five times its length.
 func TestServerQueueMemory(t *testing.T) {
 	const length = 100
-	s := New(1, length, NewTimeline(nil))
+	s := New(Settings{Slots: 1, Room: length}, NewTimeline(nil))
 	for i := range length + 1 {
-		s.Arrive(0, uint64(i), ms)
+		s.Arrive(0, Job{ID: uint64(i), Demand: ms})
 	}
 	for i := 1; i < 50_000; i++ {
 		now := at(float64(i))
 		if d, ok := s.Finish(now); !ok || d.ID != uint64(i-1) || d.At != now {
 			t.Fatalf("ending %d: got %+v, %t", i-1, d, ok)
 		}
-		s.Arrive(now, uint64(length+i), ms)
+		s.Arrive(now, Job{ID: uint64(length + i), Demand: ms})
 		if s.Queued() != length {
 			t.Fatalf("queued: got %d, want %d", s.Queued(), length)
 		}
 	}
-	if got := cap(s.waiting); got > 5*length {
+	if got := cap(s.queue.waiting); got > 5*length {
 		t.Errorf("places kept for a queue of %d: %d, want at most %d", length, got, 5*length)
 	}
 }

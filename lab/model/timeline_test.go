@@ -2,9 +2,11 @@ package model
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/evenkeel/evenkeel/core"
@@ -16,15 +18,22 @@ const ms = time.Millisecond
 func at(milliseconds float64) core.Instant { return core.Instant(milliseconds * float64(ms)) }
 
 func TestTimelineAt(t *testing.T) {
+	first := Trouble{Fate: Fail, Code: 500, Latency: ms}
+	second, third := Trouble{Fate: Miss, Factor: 2, Share: 0.5}, Trouble{Fate: Break, Place: 7}
 	timeline := NewTimeline([]Effect{
 		{From: at(10), To: at(30), Speed: 0.5},
 		{From: at(20), To: at(40), Speed: 0.25},
-		{From: at(20), To: at(60), Code: 500, Latency: ms},
-		{From: at(30), To: at(50), Code: 503},
-		{From: at(30), To: at(40), Code: 502}, // began with the one above, and stands after it
-		{From: at(45), To: at(45), Code: 501}, // no time at all
-		{From: at(80), To: at(70), Speed: 9},  // less than that
+		{From: at(20), To: at(60), Trouble: first},
+		{From: at(30), To: at(50), Trouble: second},
+		{From: at(30), To: at(40), Trouble: third},               // began with the one above, and stands after it
+		{From: at(45), To: at(45), Trouble: Trouble{Fate: Hang}}, // no time at all
+		{From: at(35), To: at(55), Crowding: 0.5},
+		{From: at(40), To: at(45), Crowding: 0.25},
+		{From: at(80), To: at(70), Speed: 9}, // less than that
 		{From: at(90), To: core.Never, Speed: 2},
+		{From: at(92), To: at(96), Trouble: Trouble{Fate: Refuse, Share: 1, Place: 3}},
+		{From: at(94), To: at(98), Trouble: Trouble{Fate: Refuse, Share: 0.5}},
+		{From: at(95), To: at(96), Trouble: first},
 	})
 	for _, step := range []struct {
 		at   core.Instant
@@ -35,22 +44,28 @@ func TestTimelineAt(t *testing.T) {
 		{at(10) - 1, Phase{Speed: 1}},
 		{at(10), Phase{Speed: 0.5}},
 		{at(20) - 1, Phase{Speed: 0.5}},
-		{at(20), Phase{Speed: 0.125, Code: 500, Latency: ms}},
-		{at(30), Phase{Speed: 0.25, Code: 502}},
-		{at(40), Phase{Speed: 1, Code: 503}},
-		{at(45), Phase{Speed: 1, Code: 503}},
-		{at(50), Phase{Speed: 1, Code: 500, Latency: ms}},
+		{at(20), Phase{Speed: 0.125, Troubles: []Trouble{first}}},
+		{at(30), Phase{Speed: 0.25, Troubles: []Trouble{third, second, first}}},
+		{at(35), Phase{Speed: 0.25, Crowding: 0.5, Troubles: []Trouble{third, second, first}}},
+		{at(40), Phase{Speed: 1, Crowding: 0.75, Troubles: []Trouble{second, first}}},
+		{at(45), Phase{Speed: 1, Crowding: 0.5, Troubles: []Trouble{second, first}}},
+		{at(50), Phase{Speed: 1, Crowding: 0.5, Troubles: []Trouble{first}}},
+		{at(55), Phase{Speed: 1, Troubles: []Trouble{first}}},
 		{at(60), Phase{Speed: 1}},
 		{at(75), Phase{Speed: 1}},
 		{at(90), Phase{Speed: 2}},
+		{at(92), Phase{Speed: 2, Troubles: []Trouble{{Fate: Refuse}}}}, // down, whatever else
+		{at(94), Phase{Speed: 2, Troubles: []Trouble{{Fate: Refuse}}}},
+		{at(95), Phase{Speed: 2, Troubles: []Trouble{{Fate: Refuse}}}},
+		{at(96), Phase{Speed: 2, Troubles: []Trouble{{Fate: Refuse, Share: 0.5}}}},
 		{core.Never - 1, Phase{Speed: 2}},
 	} {
-		if got := timeline.At(step.at); got != step.want {
-			t.Errorf("at %v: got %+v, want %+v", time.Duration(step.at), got, step.want)
+		if diff := cmp.Diff(step.want, timeline.At(step.at)); diff != "" {
+			t.Errorf("at %v (-want +got):\n%s", time.Duration(step.at), diff)
 		}
 	}
-	if got, want := NewTimeline(nil).At(0), (Phase{Speed: 1}); got != want {
-		t.Errorf("without effects: got %+v, want %+v", got, want)
+	if diff := cmp.Diff(Phase{Speed: 1}, NewTimeline(nil).At(0)); diff != "" {
+		t.Errorf("without effects (-want +got):\n%s", diff)
 	}
 }
 
@@ -94,8 +109,60 @@ func TestTimelineDone(t *testing.T) {
 func TestTimelineDoneOverflows(t *testing.T) {
 	for _, speed := range []float64{1e-12, 1e-300, math.SmallestNonzeroFloat64} {
 		timeline := NewTimeline([]Effect{{From: at(10), To: core.Never, Speed: speed}, {From: at(20), To: at(30), Speed: speed}})
-		if got := timeline.Done(at(9), time.Hour); got != core.Never {
-			t.Errorf("speed %g: got %v, want never", speed, time.Duration(got))
+		for _, start := range []core.Instant{at(-9), at(9), at(15), core.Never - 1} {
+			if got := timeline.Done(start, math.MaxInt64); got != core.Never {
+				t.Errorf("speed %g from %v: got %v, want never", speed, time.Duration(start), time.Duration(got))
+			}
+		}
+	}
+	stopped := NewTimeline([]Effect{{From: at(-10), To: core.Never, Paused: true}})
+	if got := stopped.Done(at(-5), 1); got != core.Never {
+		t.Errorf("stopped for good: got %v, want never", time.Duration(got))
+	}
+	if got := stopped.Done(at(-5), 0); got != at(-5) {
+		t.Errorf("no work: got %v, want -5ms", time.Duration(got))
+	}
+	// All of time is longer than a Duration, and still counted.
+	if got, want := NewTimeline(nil).Work(math.MinInt64, core.Never), math.Ldexp(1, 64); math.Abs(got-want) > 1e4 {
+		t.Errorf("in all of time: got %g ns of work, want %g", got, want)
+	}
+}
+
+func TestTimelineDown(t *testing.T) {
+	refuse := Trouble{Fate: Refuse}
+	down := NewTimeline([]Effect{
+		{From: at(10), To: at(20), Trouble: refuse},
+		{From: at(20), To: at(25), Trouble: refuse}, // touches
+		{From: at(12), To: at(14), Speed: 0.5},
+		{From: at(15), To: at(22), Trouble: refuse}, // overlaps
+		{From: at(40), To: at(50), Trouble: Trouble{Fate: Refuse, Share: 0.9}},
+		{From: at(60), To: core.Never, Trouble: refuse},
+	})
+	always := NewTimeline([]Effect{{From: math.MinInt64, To: at(5), Trouble: refuse}, {From: at(7), To: at(8), Trouble: refuse}})
+	for _, c := range []struct {
+		name  string
+		line  Timeline
+		at    core.Instant
+		down  bool
+		until core.Instant
+		falls core.Instant
+	}{
+		{"before", down, math.MinInt64, false, at(10), at(10)},
+		{"just before", down, at(10) - 1, false, at(10), at(10)},
+		{"as it begins", down, at(10), true, at(25), at(60)},
+		{"as one ends and one begins", down, at(20), true, at(25), at(60)},
+		{"at its end", down, at(25), false, at(60), at(60)},
+		{"for some only", down, at(45), false, at(60), at(60)},
+		{"for good", down, at(60), true, core.Never, core.Never},
+		{"from the beginning of time", always, math.MinInt64, true, at(5), at(7)},
+		{"after that", always, at(5), false, at(7), at(7)},
+		{"never", NewTimeline(nil), 0, false, core.Never, core.Never},
+	} {
+		if is, until := c.line.Down(c.at); is != c.down || until != c.until {
+			t.Errorf("%s: got %t until %v, want %t until %v", c.name, is, time.Duration(until), c.down, time.Duration(c.until))
+		}
+		if falls := c.line.falls(c.at); falls != c.falls {
+			t.Errorf("%s: goes down at %v, want %v", c.name, time.Duration(falls), time.Duration(c.falls))
 		}
 	}
 }
@@ -110,7 +177,11 @@ func drawEffects(t *rapid.T) []Effect {
 			To:     core.Instant(from+rapid.IntRange(0, 40).Draw(t, "length")) * 1000,
 			Speed:  rapid.SampledFrom([]float64{0, 0.25, 0.5, 1, 2}).Draw(t, "speed"),
 			Paused: rapid.IntRange(0, 5).Draw(t, "paused") == 0,
-			Code:   rapid.SampledFrom([]int{0, 0, 500, 503}).Draw(t, "code"),
+			Trouble: Trouble{
+				Fate: rapid.SampledFrom([]Fate{Served, Served, Fail, Break, Miss, Refuse}).Draw(t, "fate"),
+				Code: rapid.SampledFrom([]int{500, 503}).Draw(t, "code"),
+			},
+			Crowding: rapid.SampledFrom([]float64{0, 0.25, 1}).Draw(t, "crowding"),
 		}
 	}), 0, 6).Draw(t, "effects")
 }
@@ -118,8 +189,8 @@ func drawEffects(t *rapid.T) []Effect {
 // phaseOf says what holds at an instant by looking at each effect in turn.
 func phaseOf(effects []Effect, now core.Instant) Phase {
 	p := Phase{Speed: 1}
-	var last *Effect
-	for i, e := range effects {
+	var on []Effect
+	for _, e := range effects {
 		if now < e.From || now >= e.To {
 			continue
 		}
@@ -129,10 +200,18 @@ func phaseOf(effects []Effect, now core.Instant) Phase {
 		if e.Speed != 0 {
 			p.Speed *= e.Speed
 		}
-		if e.Code != 0 && (last == nil || e.From >= last.From) {
-			last = &effects[i]
-			p.Code, p.Latency = e.Code, e.Latency
+		p.Crowding += e.Crowding
+		if e.Fate != Served {
+			on = append([]Effect{e}, on...)
 		}
+	}
+	slices.SortStableFunc(on, func(a, b Effect) int { return int(b.From - a.From) })
+	for _, e := range on {
+		if e.Fate == Refuse {
+			p.Troubles = []Trouble{{Fate: Refuse}}
+			break
+		}
+		p.Troubles = append(p.Troubles, e.Trouble)
 	}
 	return p
 }
@@ -152,8 +231,8 @@ func TestTimelineAgainstSteps(t *testing.T) {
 		now, left := start, float64(demand)
 		for left > 0 {
 			p := phaseOf(effects, now)
-			if got := timeline.At(now); got != p {
-				t.Fatalf("at %v: got %+v, want %+v", now, got, p)
+			if diff := cmp.Diff(p, timeline.At(now)); diff != "" {
+				t.Fatalf("at %v (-want +got):\n%s", now, diff)
 			}
 			if p.Speed > 0 && left <= 1000*p.Speed {
 				now += core.Instant(left / p.Speed)
@@ -165,6 +244,9 @@ func TestTimelineAgainstSteps(t *testing.T) {
 		got := timeline.Done(start, time.Duration(demand))
 		if got != now {
 			t.Fatalf("work of %d ns begun at %d: done at %d, want %d", demand, start, got, now)
+		}
+		if work := timeline.Work(start, got); work != float64(demand) && !(work < float64(demand) && work > float64(demand)-64) {
+			t.Fatalf("done from %d to %d: %v ns of work, want %d, less what the last nanosecond holds", start, got, work, demand)
 		}
 		more := time.Duration(rapid.IntRange(0, 5000).Draw(t, "more"))
 		if later := timeline.Done(start, time.Duration(demand)+more); later < got {
