@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/lab/model"
 	"github.com/evenkeel/evenkeel/lab/scenario"
 )
 
@@ -66,7 +67,7 @@ func TestParse(t *testing.T) {
 	want.Arrivals = scenario.Arrivals{Law: "constant", Rate: 100}
 	want.Client = scenario.Client{Timeout: 2 * time.Second}
 	want.Proxy.Breaker.Enabled = false
-	want.Servers = scenario.Servers{Count: 10, Slots: 2, Queue: 5,
+	want.Servers = scenario.Servers{Count: 10, Slots: 2, Queue: 5, Discipline: "fifo", Abandoned: "finish",
 		Service: scenario.Service{Law: "lognormal", Mean: 20 * time.Millisecond, CV: 0.5}}
 	want.Faults = []scenario.Fault{
 		{Kind: "slow", Servers: []int{0, 1}, From: 10 * time.Second, To: 20 * time.Second, Factor: 4},
@@ -127,14 +128,14 @@ func TestParseErrors(t *testing.T) {
 		{"unknown law of arrivals", "law: constant", "law: possion", `13:17: arrivals.law: unknown law "possion": did you mean "poisson"?`},
 		{"negative rate", "rate: 100", "rate: -100", `13:33: arrivals.rate: -100: expected above 0`},
 		{"load and rate", "rate: 100", "rate: 100, load: 0.5", `13:11: arrivals: both load and rate are given: expected one of them`},
-		{"neither load nor rate", ", rate: 100", "", `13:11: arrivals: expected load (a share of the capacity) or rate (a second)`},
+		{"neither load nor rate", ", rate: 100", "", `13:11: arrivals: expected load (a share of the capacity), rate (a second) or phases`},
 		{"too many requests", "rate: 100", "rate: 1e8", `13:11: arrivals: 3000000000 requests in all: expected at most 100000000
 13:11: arrivals: 1000000000 requests in all: expected at most 100000000`},
 		{"duration", "duration: 30s", "duration: 0", `11:11: duration: 0s: expected above 0
 12:10: warm_up: 3s: expected at least 0 and less than the duration, 0s`},
 		{"warm-up as long as the trial", "warm_up: 3s", "warm_up: 10s", `12:10: warm_up: 10s: expected at least 0 and less than the duration, 10s`},
 		{"client's timeout", "timeout: 2s", "timeout: 0", `14:19: client.timeout: 0s: expected above 0`},
-		{"client's retries", "retries: 0", "retries: 1", `14:32: client.retries: 1: only 0 is played so far; the proxy's own retries are set under proxy.retries`},
+		{"client's retries", "retries: 0", "retries: 1", `14:32: client.retries: 1: clients try again only in the simulator (set live.client.retries to 0)`},
 		{"proxies", "proxies: 3", "proxies: 0", `15:10: proxies: 0: expected 1 to 1000`},
 		{"proxies in the live size", "  proxies: 1\n", "", `15:10: proxies: 3: expected 1 in the live size (set live.proxies to 1)`},
 		{"live too long", "  duration: 10s", "  duration: 11m", `30:13: duration: 11m0s: expected at most 10m0s in the live size (set live.duration)`},
@@ -148,9 +149,9 @@ func TestParseErrors(t *testing.T) {
 		{"fault ends before it begins", "to: 20s", "to: 9s", `24:50: faults[0].to: 9s: expected after from, 10s`},
 		{"fault ends as it begins", "to: 20s", "to: 10s", `24:50: faults[0].to: 10s: expected after from, 10s`},
 		{"fault before the trial", "from: 10s", "from: -1s", `24:41: faults[0].from: -1s: expected at least 0`},
-		{"slow without factor", ", factor: 4", "", `24:5: faults[0].factor: 0: expected above 0: how many times as long work takes`},
+		{"slow without factor", ", factor: 4", "", `24:5: faults[0].factor: 0: expected 0.000001 to 1000000: how many times as long work takes`},
 		{"slow with a code", "factor: 4", "factor: 4, code: 500", `24:72: faults[0].code: a fault of kind slow has no code`},
-		{"error with a code that is none", "code: 500", "code: 404", `25:49: faults[1].code: 404: expected 500 to 599`},
+		{"error with a code that is none", "code: 500", "code: 404", `25:49: faults[1].code: 404: expected 500 to 599, or 429`},
 		{"error with a factor", "code: 500", "code: 500, factor: 2", `25:62: faults[1].factor: a fault of kind error has no factor`},
 		{"slow with a shape that is none", "factor: 4", "factor: 4, shape: round", `24:73: faults[0].shape: round: expected step, ramp or decay`},
 		{"no subjects", `[round-robin, "p2c-ewma{decay=5s}"]`, `[]`, `27:11: subjects: expected at least one`},
@@ -200,13 +201,13 @@ bad.yaml:4:10: warm_up: 1m30s: expected at least 0 and less than the duration, 1
 bad.yaml:5:17: arrivals.law: unknown law "poison": did you mean "poisson"?
 bad.yaml:5:31: arrivals.rate: -1: expected above 0
 bad.yaml:6:19: client.timeout: expected a duration, found the bare number 5: add a unit, such as 5s
-bad.yaml:6:31: client.retries: 2: only 0 is played so far; the proxy's own retries are set under proxy.retries
+bad.yaml:6:31: client.retries: 2: clients try again only in the simulator (set live.client.retries to 0)
 bad.yaml:7:18: servers.count: expected a whole number, found "ten"
 bad.yaml:7:30: servers.slots: 0: expected at least 1
 bad.yaml:9:28: faults[0].servers[0]: server 10 does not exist: expected 0 to 9
 bad.yaml:9:47: faults[0].to: 2s: expected after from, 5s
-bad.yaml:9:59: faults[0].factor: -1: expected above 0: how many times as long work takes
-bad.yaml:10:25: subjects[1]: subject "nobody": strategy.name: unknown strategy "nobody": expected one of round-robin, random, least-requests, p2c-least-requests, p2c-ewma
+bad.yaml:9:59: faults[0].factor: -1: expected 0.000001 to 1000000: how many times as long work takes
+bad.yaml:10:25: subjects[1]: subject "nobody": strategy.name: unknown strategy "nobody": expected one of round-robin, weighted-round-robin, random, least-requests, p2c-least-requests, consistent-hash, ip-hash, ewma, p2c-ewma
 bad.yaml:11:17: proxies: 2: expected 1 in the live size (set live.proxies to 1)`
 	_, err := scenario.Parse("bad.yaml", []byte(bad), scenario.Sim)
 	if err == nil {
@@ -321,10 +322,10 @@ func TestFaults(t *testing.T) {
 		{9, 1e6 * sec, 500, time.Millisecond},
 	} {
 		server := s.Server(step.server, scenario.NewChance(1))
-		if got, want := server.Healthy(step.at), step.code == 200; got != want {
-			t.Errorf("server %d at %v: healthy %t, want %t", step.server, time.Duration(step.at), got, want)
+		if fate, _ := server.Check(step.at); (fate == model.Served) != (step.code == 200) {
+			t.Errorf("server %d at %v: the fate of a health check is %d", step.server, time.Duration(step.at), fate)
 		}
-		server.Arrive(step.at, 1, time.Second)
+		server.Arrive(step.at, model.Job{Demand: time.Second})
 		d, ok := server.Finish(core.Never)
 		if !ok || d.Code != step.code || d.At.Sub(step.at) != step.took {
 			t.Errorf("server %d at %v: got %d after %v, want %d after %v",

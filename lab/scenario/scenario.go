@@ -15,7 +15,6 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/config/strict"
-	"github.com/evenkeel/evenkeel/lab/model"
 )
 
 // Scenario is one scenario file. Durations are relative to the start of a trial.
@@ -31,18 +30,23 @@ type Scenario struct {
 	WarmUp   time.Duration `yaml:"warm_up" doc:"Requests planned before this are played, but not counted."`
 
 	Arrivals Arrivals        `yaml:"arrivals" doc:"When requests arrive."`
+	Classes  []Class         `yaml:"classes,omitempty" doc:"Kinds of requests, each with its own service times; left out: one kind, as servers.service says."`
 	Client   Client          `yaml:"client" doc:"What the clients do."`
+	Network  Network         `yaml:"network" doc:"What lies between proxies and servers."`
 	Proxies  int             `yaml:"proxies" doc:"How many proxies share the load, each with what it has learned by itself."`
 	Proxy    config.Policies `yaml:"proxy" doc:"Settings of the pool in every proxy; a subject's strategy and limiter stand in place of those here."`
-	Servers  Servers         `yaml:"servers" doc:"The servers, all alike but for their faults."`
+	Servers  Servers         `yaml:"servers" doc:"The servers, all alike but for their speeds and faults."`
 	Faults   []Fault         `yaml:"faults" doc:"What befalls the servers."`
 
 	Objective Objective `yaml:"objective" doc:"What a request should reach."`
+	Metric    string    `yaml:"metric" enum:"p50,p90,p99,p999,mean,goodput_rps,error_ratio" doc:"What subjects are compared by: a percentile or the mean of the response time, the goodput within the objective, or the share of failures."`
 	Subjects  []string  `yaml:"subjects" doc:"What is compared unless named on the command line."`
 
-	// Text is the file as it was read, Comment what it says at its top.
+	// Text is the file as it was read, with the settings if there are any; Comment is
+	// what it says at its top, Set the settings as PATH=VALUE.
 	Text    []byte
 	Comment string
+	Set     []string
 }
 
 // Expect names subjects.
@@ -51,53 +55,14 @@ type Expect struct {
 	Loses []string `yaml:"loses,omitempty" doc:"Expected to be clearly worse than the best."`
 }
 
-// Arrivals says when requests arrive: by a law, at a rate or at a share of what the
-// servers can do.
-type Arrivals struct {
-	Law  string  `yaml:"law" enum:"poisson,constant" doc:"poisson: memoryless; constant: at equal intervals."`
-	Load float64 `yaml:"load,omitempty" doc:"Offered load as a share of the nominal capacity (count x slots / mean service time). Instead of rate."`
-	Rate float64 `yaml:"rate,omitempty" doc:"Requests a second. Instead of load."`
-}
-
-// Client is how the clients behave.
-type Client struct {
-	Timeout time.Duration `yaml:"timeout" doc:"A client leaves after this; a failed request counts as at least this long."`
-	Retries int           `yaml:"retries" doc:"How often a client tries again: only 0 so far."`
-}
-
-// Servers are the simulated backends.
-type Servers struct {
-	Count   int     `yaml:"count" doc:"How many."`
-	Slots   int     `yaml:"slots" doc:"Requests that a server works on at once."`
-	Queue   int     `yaml:"queue" doc:"Requests that wait for a slot, first in first out; more are refused with 503."`
-	Service Service `yaml:"service" doc:"How long a request takes at nominal speed."`
-}
-
-// Service is the law of service times.
-type Service struct {
-	Law    string        `yaml:"law" enum:"constant,exponential,lognormal,normal,weibull,pareto,bimodal" doc:"The distribution."`
-	Mean   time.Duration `yaml:"mean" doc:"Its mean."`
-	CV     float64       `yaml:"cv,omitempty" doc:"lognormal: coefficient of variation (standard deviation / mean); normal: that of the bell curve before it is cut off at 0."`
-	Shape  float64       `yaml:"shape,omitempty" doc:"weibull: below 1 its tail is heavier than the exponential law's, above 1 lighter."`
-	Alpha  float64       `yaml:"alpha,omitempty" doc:"pareto: tail index."`
-	Spread float64       `yaml:"spread,omitempty" doc:"pareto: the longest time over the shortest."`
-	Share  float64       `yaml:"share,omitempty" doc:"bimodal: the share of times that are long."`
-	Factor float64       `yaml:"factor,omitempty" doc:"bimodal: how many times as long they are as the others."`
-}
-
-// law is the law that the settings describe.
-func (v Service) law() (model.Law, error) {
-	return model.NewLaw(model.Params{
-		Kind: v.Law, Mean: v.Mean, CV: v.CV, Shape: v.Shape,
-		Alpha: v.Alpha, Spread: v.Spread, Share: v.Share, Factor: v.Factor,
-	})
-}
-
 // Objective is what a request should reach.
 type Objective struct {
 	Latency time.Duration `yaml:"latency" doc:"An answer within this counts as good."`
 	Share   float64       `yaml:"share" doc:"Share of the requests that should be good."`
 }
+
+// Metrics are what a scenario may compare its subjects by; lab/stat says how.
+var Metrics = []string{"p50", "p90", "p99", "p999", "mean", "goodput_rps", "error_ratio"}
 
 // Default returns the defaults of a scenario.
 func Default() Scenario {
@@ -105,12 +70,13 @@ func Default() Scenario {
 		Seed:      1,
 		Duration:  60 * time.Second,
 		WarmUp:    5 * time.Second,
-		Arrivals:  Arrivals{Law: "poisson"},
+		Arrivals:  Arrivals{Law: Poisson},
 		Client:    Client{Timeout: 5 * time.Second},
 		Proxies:   1,
 		Proxy:     config.DefaultPolicies(),
-		Servers:   Servers{Count: 10, Slots: 4, Queue: 1000, Service: Service{Law: "exponential", Mean: 10 * time.Millisecond}},
+		Servers:   Servers{Count: 10, Slots: 4, Queue: 1000, Discipline: Queueing, Abandoned: Finish, Service: Service{Law: "exponential", Mean: 10 * time.Millisecond}},
 		Objective: Objective{Latency: 100 * time.Millisecond, Share: 0.99},
+		Metric:    "p99",
 		Subjects:  []string{"round-robin", "least-requests", "p2c-ewma"},
 	}
 }
@@ -126,26 +92,34 @@ const (
 	Live
 )
 
-// Parse reads a scenario in the given size; both sizes are checked. name stands in
-// messages.
-func Parse(name string, data []byte, size Size) (*Scenario, error) {
+// Parse reads a scenario in the given size. Both sizes are checked, the live one if the
+// file has a live block or it is asked for; with settings, then the given size with
+// those. name stands in messages.
+func Parse(name string, data []byte, size Size, settings ...Setting) (*Scenario, error) {
 	doc, err := strict.Parse(name, data)
 	if err != nil {
 		return nil, err
 	}
 	sizes := [2]Scenario{Default(), Default()}
-	base := doc.Without("live")
-	base.Decode(&sizes[Sim])
-	sizes[Sim].validate(base.Reportf)
-	live := doc.Overlay("live")
-	live.Decode(&sizes[Live])
-	sizes[Live].validate(live.Reportf)
-	sizes[Live].validateLive(live.Reportf)
+	played := [2]*strict.Document{Sim: doc.Without("live"), Live: doc.Overlay("live")}
+	for i, d := range played {
+		d.Decode(&sizes[i])
+		sizes[i].validate(d.Reportf)
+	}
+	if size == Live || doc.Has("live") {
+		sizes[Live].validateLive(played[Live].Reportf)
+	}
 	if err := doc.Err(); err != nil {
 		return nil, err
 	}
 	s := &sizes[size]
-	s.Text, s.Comment = data, comment(data)
+	s.Text = data
+	if len(settings) > 0 {
+		if s, err = vary(played[size], size, settings); err != nil {
+			return nil, err
+		}
+	}
+	s.Comment = comment(data)
 	return s, nil
 }
 
@@ -162,24 +136,22 @@ func comment(data []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-// Capacity is what the servers can do together at nominal speed, requests a second.
+// Capacity is what the servers can do together at nominal speed, requests a second. It is
+// 0 where it hangs on a file of service times that has not been read.
 func (s *Scenario) Capacity() float64 {
-	return float64(s.Servers.Count*s.Servers.Slots) / s.Servers.Service.Mean.Seconds()
-}
-
-// Rate is the mean rate of arrivals, requests a second.
-func (s *Scenario) Rate() float64 {
-	if s.Arrivals.Rate > 0 {
-		return s.Arrivals.Rate
+	mean := s.meanService()
+	if mean == 0 {
+		return 0
 	}
-	return s.Arrivals.Load * s.Capacity()
+	return s.Servers.power() * float64(s.Servers.Slots) / mean.Seconds()
 }
 
 // Dir is where scenarios are looked up by name.
 const Dir = "scenarios"
 
-// Load reads the scenario called name: a path to a file, or the name of one in dir.
-func Load(dir, name string, size Size) (*Scenario, error) {
+// Load reads the scenario called name, a path to a file or the name of one in dir, with
+// the settings; and the files of times that it names, which Parse does not.
+func Load(dir, name string, size Size, settings ...Setting) (*Scenario, error) {
 	path := name
 	if !strings.ContainsAny(name, "/\\") && filepath.Ext(name) == "" {
 		path = filepath.Join(dir, name+".yaml")
@@ -192,7 +164,14 @@ func Load(dir, name string, size Size) (*Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, data, size)
+	s, err := Parse(path, data, size, settings...)
+	if err == nil {
+		err = blame(s.read(path), settings)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // List returns the names of the scenarios in dir, sorted.

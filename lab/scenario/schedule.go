@@ -1,90 +1,107 @@
 package scenario
 
 import (
-	"fmt"
 	"iter"
 	"math"
-	"slices"
-	"strconv"
+	"time"
 
 	"github.com/evenkeel/evenkeel/core"
-	"github.com/evenkeel/evenkeel/lab/model"
 )
 
-// The streams of chance of a trial. Each draw is keyed by its stream and its place
-// there, so that no strategy changes what another stream draws.
-const (
-	streamArrivals uint64 = iota
-	streamDemand
-	streamPick
-	streamProxy
-	streamOrder
-	streamBlock
-	streamFaults
-)
-
-// Chance is where everything random in a trial comes from.
-type Chance struct{ key core.Key }
-
-// NewChance returns the chance of a trial.
-func NewChance(seed uint64) Chance { return Chance{core.NewKey(seed)} }
-
-// Demand is the key of a request's demand: the same wherever it is sent, and
-// however often.
-func (c Chance) Demand(request uint64) core.Key { return c.key.At(streamDemand).At(request) }
-
-// Pick is the source of a proxy's picks, the only stream that runs.
-func (c Chance) Pick(proxy int) *core.Key {
-	k := c.key.At(streamPick).At(uint64(proxy))
-	return &k
-}
-
-// Proxy is the key of the choice of a request's proxy.
-func (c Chance) Proxy(request uint64) core.Key { return c.key.At(streamProxy).At(request) }
-
-// Order is the key of a block's order of trials.
-func (c Chance) Order() core.Key { return c.key.At(streamOrder) }
-
-// BlockSeed is the seed of a block of the experiment with this seed: the seed itself
-// for the first, so that a single trial is repeated by its seed alone.
-func BlockSeed(seed uint64, block int) uint64 {
-	if block == 0 {
-		return seed
-	}
-	k := core.NewKey(seed).At(streamBlock).At(uint64(block))
-	return k.Uint64() >> 12 // 52 bits: exact as a JSON number everywhere
-}
-
-// Stream draws the planned instants of a trial's requests one by one.
+// Stream draws the planned instants of a trial's requests one by one. Let L(t) be the
+// integral of the rate from 0 to t: request n arrives at the t with L(t) = E1 + ... + En+1,
+// sums of exponential numbers of mean 1, each drawn at its place; or, where the law is
+// constant, at the first t with L(t) = n and somebody arriving (Cinlar, "Introduction to
+// Stochastic Processes", 1975, chapter 4.7: the time change that makes any Poisson process
+// of the one with rate 1). A copy goes on by itself.
 type Stream struct {
-	key     core.Key
-	gap     float64 // nanoseconds, mean
-	poisson bool
-	end     float64
-	next    uint64
-	at      float64
+	key   core.Key
+	even  bool
+	next  uint64
+	at    float64 // of the last request, nanoseconds
+	until float64 // the end of the piece of constant rate
+
+	gap    float64 // mean time between two in the piece, nanoseconds
+	from   float64 // its beginning
+	before float64 // L(from)
+	pieces []piece // after it
+
+	trace []time.Duration // instead of all that
+	speed float64
+	end   float64
 }
 
-// Stream returns the stream of the trial's planned instants, at its beginning.
+// Stream returns the stream of the trial's planned instants, at its beginning. Where
+// clients wait for their answers (law closed) there is none: the stream is empty. Where the
+// instants stand in a file that has not been read, Stream panics; see [Load].
 func (s *Scenario) Stream(c Chance) Stream {
-	return Stream{
-		key:     c.key.At(streamArrivals),
-		gap:     min(1e9/s.Rate(), math.MaxFloat64), // finite: no gap at all is 0
-		poisson: s.Arrivals.Law == "poisson",
-		end:     float64(s.Duration),
+	if s.Arrivals.Law == Trace {
+		if s.Arrivals.Instants == nil {
+			panic(unread(s.Arrivals.File))
+		}
+		return Stream{trace: s.Arrivals.Instants, speed: s.Arrivals.speed(), end: float64(s.Duration)}
 	}
+	// The first piece is one without length.
+	return Stream{key: c.key.At(streamArrivals), even: s.Arrivals.Law == Constant, gap: 1, pieces: s.pieces(c)}
 }
 
-// Next returns the next planned instant; they ascend. It returns false at the end.
+// Next returns the next planned instant; they ascend. It returns false at the end, and
+// from then on.
 func (s *Stream) Next() (core.Instant, bool) {
-	if s.poisson {
+	if s.even {
+		s.at = s.from + s.gap*(float64(s.next)-s.before)
+	} else if s.trace != nil {
+		return s.fromTrace()
+	} else {
 		k := s.key.At(s.next)
 		s.at -= s.gap * math.Log(k.Float64())
-	} else {
-		s.at = s.gap * float64(s.next)
 	}
 	s.next++
-	return core.Instant(s.at), s.at < s.end
+	if s.at < s.until {
+		return core.Instant(s.at), true
+	}
+	return s.cross()
+}
+
+// cross takes the arrival that lies beyond the piece into the one where it belongs.
+func (s *Stream) cross() (core.Instant, bool) {
+	for s.at >= s.until {
+		if len(s.pieces) == 0 {
+			return 0, false
+		}
+		p := s.pieces[0]
+		s.pieces = s.pieces[1:]
+		left := (s.at - s.until) / s.gap // of L, beyond the piece
+		s.before += (s.until - s.from) / s.gap
+		s.from, s.until = p.from, p.until
+		s.gap = min(1e9/p.rate, math.MaxFloat64) // finite: no gap at all is 0
+		if s.even {
+			left = max(0, float64(s.next-1)-s.before)
+		}
+		s.at = s.from + s.gap*left
+	}
+	return core.Instant(s.at), true
+}
+
+// fromTrace is Next of a trace.
+func (s *Stream) fromTrace() (core.Instant, bool) {
+	if s.next == uint64(len(s.trace)) {
+		return 0, false
+	}
+	at := float64(s.trace[s.next]) / s.speed
+	if at >= s.end {
+		return 0, false
+	}
+	s.next++
+	return core.Instant(at), true
+}
+
+// speed is how many times as fast a trace is played.
+func (a *Arrivals) speed() float64 {
+	if a.Speed == 0 {
+		return 1
+	}
+	return a.Speed
 }
 
 // Schedule yields the planned instants of a trial's requests, ascending, the first
@@ -98,30 +115,4 @@ func (s *Scenario) Schedule(c Chance) iter.Seq[core.Instant] {
 			}
 		}
 	}
-}
-
-// Law is the law of the servers' service times.
-func (s *Scenario) Law() model.Law {
-	law, err := s.Servers.Service.law()
-	if err != nil {
-		panic("scenario: validated, and yet: " + err.Error())
-	}
-	return law
-}
-
-// Server makes a server of the scenario, idle, with its timeline of faults.
-func (s *Scenario) Server(index int, c Chance) *model.Server {
-	var effects []model.Effect
-	for i, f := range s.Faults {
-		if len(f.Servers) == 0 || slices.Contains(f.Servers, index) {
-			effects = append(effects, f.effects(c.key.At(streamFaults).At(uint64(i)), index, s.Duration+s.Client.Timeout)...)
-		}
-	}
-	return model.New(s.Servers.Slots, s.Servers.Queue, model.NewTimeline(effects))
-}
-
-// ServerName is the name of a server in records and reports.
-func (s *Scenario) ServerName(index int) string {
-	width := len(strconv.Itoa(s.Servers.Count - 1))
-	return fmt.Sprintf("server-%0*d", width, index)
 }

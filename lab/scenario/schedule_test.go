@@ -161,7 +161,7 @@ func TestBlockSeed(t *testing.T) {
 }
 
 // The streams and the places in them draw different numbers: of the keys of a seed no
-// two are the same. (By chance two of 40,000 would meet once in 2^33 times.)
+// two are the same. (By chance two of 60,000 would meet once in 2^32 times.)
 func TestChanceKeys(t *testing.T) {
 	seen := map[uint64]string{}
 	note := func(k core.Key, name string, args ...any) {
@@ -175,13 +175,20 @@ func TestChanceKeys(t *testing.T) {
 	for seed := range uint64(4) {
 		c := scenario.NewChance(seed)
 		note(c.Order(), "seed %d: order", seed)
-		for i := range uint64(3000) {
-			note(c.Demand(i), "seed %d: demand %d", seed, i)
-			note(c.Proxy(i), "seed %d: proxy %d", seed, i)
+		for i := range uint64(1000) {
 			note(*c.Pick(int(i)), "seed %d: pick %d", seed, i)
+			for try := range uint64(2) {
+				note(c.Proxy(i, try), "seed %d: proxy %d, try %d", seed, i, try)
+				note(c.Backoff(i, try), "seed %d: backoff %d, try %d", seed, i, try)
+				note(c.Probe(int(try), i), "seed %d: probe %d of proxy %d", seed, i, try)
+				for server := range 2 {
+					note(c.Luck(i, try, server), "seed %d: luck %d, try %d, server %d", seed, i, try, server)
+					note(c.Report(i, try, server), "seed %d: report %d, try %d, server %d", seed, i, try, server)
+				}
+			}
 		}
 	}
-	if got, want := scenario.NewChance(1).Demand(7), scenario.NewChance(1).Demand(7); got != want {
+	if got, want := scenario.NewChance(1).Luck(7, 1, 2), scenario.NewChance(1).Luck(7, 1, 2); got != want {
 		t.Error("the same place has two keys")
 	}
 	one, other := scenario.NewChance(1).Pick(0), scenario.NewChance(1).Pick(0)

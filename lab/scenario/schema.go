@@ -20,10 +20,11 @@ func Schema() ([]byte, error) {
 	if err := json.Unmarshal(text, &schema); err != nil {
 		return nil, err
 	}
-	// The live block says only what differs: nothing is required there, and what is
-	// left out is not the default but as in the rest of the file.
+	// The live block says only what differs: nothing is required there, what is left out
+	// is not the default but as in the rest of the file, and null takes a setting away.
 	live := schema["properties"].(map[string]any)["live"]
 	relax(live)
+	nullable(live.(map[string]any))
 	text, err = json.MarshalIndent(schema, "", "  ")
 	return append(text, '\n'), err
 }
@@ -43,6 +44,28 @@ func relax(schema any) {
 	case []any:
 		for _, value := range s {
 			relax(value)
+		}
+	}
+}
+
+// nullable lets the fields of a mapping be null, and those of mappings in it; not those of
+// lists, which are replaced as a whole.
+func nullable(schema map[string]any) {
+	properties, _ := schema["properties"].(map[string]any)
+	for name, value := range properties {
+		property := value.(map[string]any)
+		description := property["description"]
+		delete(property, "description")
+		forms, several := property["anyOf"].([]any)
+		if !several {
+			forms = []any{property}
+		}
+		for _, form := range forms {
+			nullable(form.(map[string]any))
+		}
+		properties[name] = map[string]any{
+			"description": description,
+			"anyOf":       append([]any{map[string]any{"type": "null"}}, forms...),
 		}
 	}
 }

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel/evenkeel/core/config"
@@ -10,44 +11,73 @@ import (
 
 // Subject is what is compared: the pool's settings under a name.
 //
-// A subject is written as a strategy, then limiters after plus signs, each with its
-// settings in braces:
+// A subject is written as a strategy, then a limiter and other policies after plus signs,
+// each with its settings in braces:
 //
 //	p2c-ewma
 //	p2c-ewma{decay=5s}
 //	least-requests+fixed{limit=100,queue=50}
+//	p2c-ewma+retries{attempts=3,budget_ratio=0.1}+breaker{enabled=false}
+//	p2c-ewma+pool{panic_threshold=0}
+//	p2c-ewma+gradient2{initial=10}+accept-ratio
+//	p2c-ewma+endpoint_concurrency{name=vegas}
 type Subject struct {
 	Name     string
 	Policies config.Policies
+	// Oracle: not a strategy, but the simulator's reference, which knows everything.
+	Oracle bool
 }
 
+// Oracle is the name of the reference subject (see Subject.Oracle).
+const Oracle = "oracle"
+
 // Subject reads a subject. Its strategy and its limiter, if it has one, stand in place
-// of those of the scenario's proxy, with the defaults of what they do not set; the rest
-// is as the scenario's proxy has it.
+// of those of the scenario's proxy, with the defaults of what they do not set; of other
+// policies what is set is laid over the scenario's, and the rest is as the scenario's
+// proxy has it.
 func (s *Scenario) Subject(text string) (Subject, error) {
 	subject := Subject{Name: strings.TrimSpace(text), Policies: s.Proxy}
+	if subject.Name == Oracle {
+		subject.Oracle = true
+		return subject, nil
+	}
 	parts, err := split(subject.Name, '+')
 	if err != nil {
 		return subject, err
 	}
-	if len(parts) > 1 {
-		subject.Policies.Concurrency = nil
-	}
 	var b strings.Builder
+	seen := map[string]bool{}
 	for i, part := range parts {
-		key := "concurrency"
-		switch i {
-		case 0:
-			key = "strategy"
-		case 1:
-		default:
-			return subject, fmt.Errorf("subject %q: expected one strategy and at most one limiter", text)
+		name, _, _ := strings.Cut(part, "{")
+		key := "strategy"
+		if i > 0 {
+			key = policyOf(name)
 		}
-		flow, err := flow(part)
+		if seen[key] {
+			return subject, fmt.Errorf("subject %q: expected one strategy and at most one %s", text, key)
+		}
+		seen[key] = true
+		settings, err := settingsOf(part)
 		if err != nil {
 			return subject, fmt.Errorf("subject %q: %v", text, err)
 		}
-		fmt.Fprintf(&b, "%s: %s\n", key, flow)
+		if key != name { // the name is a setting, too
+			settings = append([]string{"name: " + name}, settings...)
+		}
+		if key == pool {
+			b.WriteString(strings.Join(settings, "\n") + "\n")
+		} else {
+			fmt.Fprintf(&b, "%s: {%s}\n", key, strings.Join(settings, ", "))
+		}
+	}
+	if seen[limiter] {
+		subject.Policies.Concurrency = nil
+	}
+	if seen[endpoints] {
+		subject.Policies.EndpointConcurrency = nil
+	}
+	if seen[shedder] {
+		subject.Policies.Shed = nil
 	}
 	doc, err := strict.Parse("subject", []byte(b.String()))
 	if err != nil {
@@ -59,6 +89,30 @@ func (s *Scenario) Subject(text string) (Subject, error) {
 		return subject, fmt.Errorf("subject %q: %s", text, messages(err))
 	}
 	return subject, nil
+}
+
+const (
+	// limiter is the policy that a part belongs to unless it names another.
+	limiter = "concurrency"
+	// endpoints is the part that limits each endpoint: endpoint_concurrency{name=…}.
+	endpoints = "endpoint_concurrency"
+	// shedder is the policy of a part that names one.
+	shedder = "shed"
+	// pool is the part with those settings of a pool that have no policy of their own.
+	pool = "pool"
+)
+
+// policyOf is the policy that a part of a subject after its strategy sets: that of its
+// own name, or that of the shedder or the limiter that it names.
+func policyOf(part string) string {
+	switch part {
+	case "retries", "breaker", "hedge", "timeouts", "health", endpoints, pool:
+		return part
+	}
+	if slices.Contains(config.Shedders, part) {
+		return shedder
+	}
+	return limiter
 }
 
 // SplitSubjects splits a list at the commas outside of braces.
@@ -99,30 +153,30 @@ func split(text string, separator byte) ([]string, error) {
 	return append(parts, text[start:]), nil
 }
 
-// flow turns NAME{A=1,B=2} into the YAML {name: NAME, A: 1, B: 2}.
-func flow(part string) (string, error) {
+// settingsOf are the settings of NAME{A=1,B=2} in YAML: "A: 1", "B: 2".
+func settingsOf(part string) ([]string, error) {
 	name, rest, braced := strings.Cut(part, "{")
 	if !plain(name) {
-		return "", fmt.Errorf("%q is not a name", name)
+		return nil, fmt.Errorf("%q is not a name", name)
 	}
 	malformed := fmt.Errorf("expected %s{NAME=VALUE,…}", name)
-	settings, closed := strings.CutSuffix(rest, "}")
+	list, closed := strings.CutSuffix(rest, "}")
 	if braced != closed {
-		return "", malformed
+		return nil, malformed
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "{name: %s", name)
-	if strings.TrimSpace(settings) != "" {
-		for setting := range strings.SplitSeq(settings, ",") {
-			key, value, _ := strings.Cut(setting, "=")
-			key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-			if !plain(key) || !plain(value) {
-				return "", malformed
-			}
-			fmt.Fprintf(&b, ", %s: %s", key, value)
+	var settings []string
+	if strings.TrimSpace(list) == "" {
+		return nil, nil
+	}
+	for setting := range strings.SplitSeq(list, ",") {
+		key, value, _ := strings.Cut(setting, "=")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		if !plain(key) || !plain(value) {
+			return nil, malformed
 		}
+		settings = append(settings, key+": "+value)
 	}
-	return b.String() + "}", nil
+	return settings, nil
 }
 
 // plain tells whether YAML reads the text as itself: not as nothing at all, which would

@@ -62,7 +62,7 @@ func TestSubjectErrors(t *testing.T) {
 		"random+fixd":                   `subject "random+fixd": concurrency.name: unknown limiter "fixd": did you mean "fixed"?`,
 		"random+":                       `subject "random+": "" is not a name`,
 		"+fixed":                        `subject "+fixed": "" is not a name`,
-		"random+fixed+fixed":            `subject "random+fixed+fixed": expected one strategy and at most one limiter`,
+		"random+fixed+fixed":            `subject "random+fixed+fixed": expected one strategy and at most one concurrency`,
 		"random fixed":                  `subject "random fixed": "random fixed" is not a name`,
 		"null":                          `subject "null": "null" is not a name`,
 		"~":                             `subject "~": "~" is not a name`,

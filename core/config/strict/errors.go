@@ -9,7 +9,8 @@ import (
 
 // Error is one problem and where it is. Lines and columns count from one; a
 // zero Line means that the place is not known, an empty File that there is none
-// (a setting that came from a flag).
+// (a setting that came from a flag). For a value of [Document.Set], File is its
+// origin.
 type Error struct {
 	File      string
 	Line, Col int

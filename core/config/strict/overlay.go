@@ -35,9 +35,10 @@ func (d *Document) Overlay(key string) *Document {
 // are reported together with those of the original.
 func (d *Document) Without(key string) *Document {
 	root := resolve(d.root)
-	derived := &Document{file: d.file, root: root, failed: map[string]bool{}, errs: d.errs}
+	derived := *d
+	derived.root, derived.failed = root, map[string]bool{}
 	if root.Kind != yaml.MappingNode {
-		return derived
+		return &derived
 	}
 	rest := *root
 	rest.Content = nil
@@ -47,7 +48,7 @@ func (d *Document) Without(key string) *Document {
 		}
 	}
 	derived.root = &rest
-	return derived
+	return &derived
 }
 
 // merger bounds what merging may visit: aliases can make a short text large, or

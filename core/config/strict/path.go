@@ -35,9 +35,9 @@ func (d *Document) find(path string) (*yaml.Node, bool) {
 // nil. A value that is nothing at all has the position of its key, which is
 // where a reader looks for it.
 func child(n *yaml.Node, step string) *yaml.Node {
-	if at, isIndex := strings.CutPrefix(step, "["); isIndex {
-		i, err := strconv.Atoi(strings.TrimSuffix(at, "]"))
-		if err != nil || n.Kind != yaml.SequenceNode || i < 0 || i >= len(n.Content) {
+	if strings.HasPrefix(step, "[") {
+		i, ok := item(step, n)
+		if !ok {
 			return nil
 		}
 		return resolve(n.Content[i])
@@ -57,6 +57,12 @@ func child(n *yaml.Node, step string) *yaml.Node {
 		return value
 	}
 	return nil
+}
+
+// item returns the place of the "[n]" item in a list, and whether there is one.
+func item(step string, n *yaml.Node) (int, bool) {
+	i, err := strconv.Atoi(strings.TrimSuffix(step[1:], "]"))
+	return i, err == nil && n.Kind == yaml.SequenceNode && i >= 0 && i < len(n.Content)
 }
 
 // cut splits the first step off a path: a name, or an index in its brackets.

@@ -15,6 +15,9 @@
 //	settings.validate(doc.Reportf)       // meaning; problems are named by path
 //	err = doc.Err()                      // nil, or Errors, in the order of the file
 //
+// Before it is decoded, a document can be varied: [Document.Overlay] lays one part of it
+// over the rest, [Document.Set] puts a value from elsewhere, such as a flag, in its place.
+//
 // # What a struct says
 //
 // A field takes part when it has a yaml tag: `yaml:"name"`, with these options:
@@ -56,8 +59,12 @@ import (
 type Document struct {
 	file   string
 	root   *yaml.Node
+	head   string // the comment above everything, and the one below
+	foot   string
 	failed map[string]bool // paths whose value could not be decoded
-	errs   *Errors         // shared with the documents derived from this one
+	// Shared with the documents derived from this one:
+	errs    *Errors
+	origins *[]string // of values that were set: a node of the nth has the line -n
 }
 
 // Parse reads one YAML document. The name is what messages call the file. The
@@ -81,7 +88,10 @@ func Parse(name string, data []byte) (*Document, error) {
 	if len(first.Content) != 1 || isNull(first.Content[0]) {
 		return nil, Errors{{name, 1, 1, "the document is empty"}}
 	}
-	d := &Document{file: name, root: first.Content[0], failed: map[string]bool{}, errs: new(Errors)}
+	d := &Document{
+		file: name, root: first.Content[0], head: first.HeadComment, foot: first.FootComment,
+		failed: map[string]bool{}, errs: new(Errors), origins: new([]string),
+	}
 	d.checkKeys(d.root, "", 0)
 	return d, nil
 }
@@ -113,6 +123,10 @@ func (d *Document) report(n *yaml.Node, path, message string) {
 	if path != "" {
 		message = path + ": " + message
 	}
+	if n.Line < 0 {
+		*d.errs = append(*d.errs, Error{File: (*d.origins)[-n.Line-1], Message: message})
+		return
+	}
 	*d.errs = append(*d.errs, Error{d.file, n.Line, n.Column, message})
 }
 
@@ -143,7 +157,9 @@ func (d *Document) checkKeys(n *yaml.Node, path string, depth int) {
 				d.report(key, path, "expected a name as the key, found "+describe(key))
 				continue
 			}
-			if line, dup := lines[key.Value]; dup {
+			if line, dup := lines[key.Value]; dup && line < 0 {
+				d.report(key, path, fmt.Sprintf("duplicate key %q", key.Value))
+			} else if dup {
 				d.report(key, path, fmt.Sprintf("duplicate key %q: it was given on line %d already", key.Value, line))
 			} else {
 				lines[key.Value] = key.Line
