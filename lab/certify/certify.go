@@ -49,7 +49,7 @@ type Options struct {
 	// Effort scales the number of requests; 1 is what the margins need.
 	Effort float64
 	// Play plays a trial; sim.Run but in tests.
-	Play func(context.Context, *scenario.Scenario, scenario.Subject, uint64, func(record.Request)) ([]record.Decisions, error)
+	Play func(context.Context, *scenario.Scenario, scenario.Subject, uint64, func(record.Request)) (sim.Outcome, error)
 	// Done is told each case's results; nil for nobody.
 	Done func([]Result)
 }

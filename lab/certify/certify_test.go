@@ -20,7 +20,7 @@ func reduced(t *testing.T) []Case {
 	t.Helper()
 	all := Cases()
 	var some []Case
-	for _, name := range []string{"M/M/1 at 0.5", "M/M/16 at 0.8"} {
+	for _, name := range []string{"M/M/1 at 0.5", "M/M/16 at 0.8", "M/D/1 shared, at 0.5"} {
 		i := slices.IndexFunc(all, func(c Case) bool { return c.Name == name })
 		if i < 0 {
 			t.Fatalf("there is no case %q", name)
@@ -37,8 +37,8 @@ func TestSimulatorAgreesWithTheory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(results) != 4 {
-		t.Fatalf("got %d figures, want 4", len(results))
+	if len(results) != 5 {
+		t.Fatalf("got %d figures, want 5", len(results))
 	}
 	for _, r := range results {
 		if !r.OK() {
@@ -49,18 +49,30 @@ func TestSimulatorAgreesWithTheory(t *testing.T) {
 
 // A fault in the loop, small enough to be overlooked otherwise, is found.
 func TestFaultsAreFound(t *testing.T) {
-	type play = func(context.Context, *scenario.Scenario, scenario.Subject, uint64, func(record.Request)) ([]record.Decisions, error)
-	for name, fault := range map[string]play{
-		"work takes 2 % longer": func(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) ([]record.Decisions, error) {
+	const queue, shared = 0, 2 // places among the reduced
+	for name, fault := range map[string]struct {
+		of   int
+		play func(context.Context, *scenario.Scenario, scenario.Subject, uint64, func(record.Request)) (sim.Outcome, error)
+	}{
+		"work takes 2 % longer": {queue, func(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (sim.Outcome, error) {
 			s.Servers.Service.Mean += s.Servers.Service.Mean / 50
 			s.Arrivals = scenario.Arrivals{Law: "poisson", Rate: s.Rate() * 1.02} // as it was
 			return sim.Run(ctx, s, subject, seed, each)
-		},
-		"arrivals at equal intervals": func(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) ([]record.Decisions, error) {
+		}},
+		"arrivals at equal intervals": {queue, func(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (sim.Outcome, error) {
 			s.Arrivals.Law = "constant"
 			return sim.Run(ctx, s, subject, seed, each)
-		},
-		"the slowest of fifty is lost": func(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) ([]record.Decisions, error) {
+		}},
+		"each request gets the whole speed": {shared, func(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (sim.Outcome, error) {
+			s.Arrivals = scenario.Arrivals{Law: "poisson", Rate: s.Rate()} // as it was
+			s.Servers.Slots = 1000
+			return sim.Run(ctx, s, subject, seed, each)
+		}},
+		"whoever came first gets it all": {shared, func(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (sim.Outcome, error) {
+			s.Servers.Discipline = scenario.Queueing
+			return sim.Run(ctx, s, subject, seed, each)
+		}},
+		"the slowest of fifty is lost": {queue, func(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (sim.Outcome, error) {
 			var held []record.Request
 			return sim.Run(ctx, s, subject, seed, func(r record.Request) {
 				if held = append(held, r); len(held) == 50 {
@@ -73,11 +85,11 @@ func TestFaultsAreFound(t *testing.T) {
 					held = held[:0]
 				}
 			})
-		},
+		}},
 	} {
-		c := reduced(t)[0]
+		c := reduced(t)[fault.of]
 		c.Requests = 50_000
-		results, err := Run(t.Context(), []Case{c}, Options{Seeds: 10, Effort: 1, Play: fault})
+		results, err := Run(t.Context(), []Case{c}, Options{Seeds: 10, Effort: 1, Play: fault.play})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"testing"
@@ -35,12 +36,18 @@ func subject(t testing.TB, s *scenario.Scenario, text string) scenario.Subject {
 	return subject
 }
 
+// play plays a trial and returns its requests in their order.
 func play(t testing.TB, s *scenario.Scenario, text string, seed uint64) *record.Trial {
 	t.Helper()
-	trial, err := Driver{}.Play(context.Background(), s, subject(t, s, text), seed)
+	trial := new(record.Trial)
+	header, err := Driver{}.Play(context.Background(), s, subject(t, s, text), seed, func(r record.Request) {
+		trial.Requests = append(trial.Requests, r)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	trial.Header = header
+	slices.SortFunc(trial.Requests, func(a, b record.Request) int { return cmp.Compare(a.Seq, b.Seq) })
 	return trial
 }
 
@@ -62,6 +69,44 @@ func busy() *scenario.Scenario {
 		{Kind: scenario.Slow, Servers: []int{0, 1}, From: 500 * ms, To: 1500 * ms, Factor: 6},
 		{Kind: scenario.Error, Servers: []int{2}, From: time.Second, To: 2 * time.Second, Code: 503, Latency: ms},
 	}
+	return s
+}
+
+// hectic is busy with all the rest: distances, clients that try again, work that is
+// cancelled, reports, lost probes, hedges, and changes to the fleet and the proxies.
+func hectic() *scenario.Scenario {
+	s := busy()
+	s.Client = scenario.Client{Timeout: 60 * ms, Retries: 2, Budget: 0.5, Backoff: 10 * ms}
+	s.Network = scenario.Network{
+		Delay: ms, Zones: 2, Between: 3 * ms, ProbeLoss: 0.2,
+		Links: []scenario.Link{{Proxies: []int{0}, Servers: []int{2}, Delay: 5 * ms}},
+	}
+	s.Servers.Abandoned = scenario.Cancel
+	s.Servers.Reports = scenario.Reports{Enabled: true, Loss: 0.3}
+	s.Servers.Speed = scenario.Speed{Spread: 2}
+	s.Proxy.Hedge = &config.Hedge{AfterPercentile: 0.9, MinDelay: 5 * ms, MaxRatio: 0.2}
+	s.Faults = append(s.Faults,
+		scenario.Fault{Kind: scenario.Error, Code: 500, Share: 0.05, Latency: ms},
+		scenario.Fault{Kind: scenario.Hang, Servers: []int{3}, From: 200 * ms, To: 400 * ms, Share: 0.5},
+		scenario.Fault{Kind: scenario.Reset, Servers: []int{4}, From: 300 * ms, To: 600 * ms, Share: 0.5, Latency: ms},
+		scenario.Fault{Kind: scenario.Refused, Servers: []int{0}, From: 1600 * ms, To: 1800 * ms},
+		scenario.Fault{Kind: scenario.Flip, Servers: []int{1}, From: 1800 * ms, Every: 100 * ms, Share: 0.5, Factor: 3},
+		scenario.Fault{Kind: scenario.Antagonist, Servers: []int{2}, Share: 0.5, On: 50 * ms, Off: 50 * ms},
+		scenario.Fault{Kind: scenario.Pause, Every: 500 * ms, For: 20 * ms},
+		scenario.Fault{Kind: scenario.ColdCache, Servers: []int{4}, From: 700 * ms, To: time.Second, Share: 0.9, Factor: 3},
+		scenario.Fault{Kind: scenario.Crowding, Servers: []int{3}, From: time.Second, To: 1200 * ms, Slope: 0.1},
+		scenario.Fault{Kind: scenario.Drain, Servers: []int{1, 2}, From: 800 * ms, To: 900 * ms, Stagger: 100 * ms},
+		scenario.Fault{Kind: scenario.Remove, Servers: []int{3, 4}, From: 1200 * ms, To: 1300 * ms, Stagger: 150 * ms},
+		scenario.Fault{Kind: scenario.Restart, From: 600 * ms, Stagger: 400 * ms},
+	)
+	return s
+}
+
+// looped is hectic with clients that wait for their answers, at servers that share.
+func looped() *scenario.Scenario {
+	s := hectic()
+	s.Arrivals = scenario.Arrivals{Law: scenario.Closed, Clients: 40, Think: scenario.Think{Mean: 20 * ms}}
+	s.Servers.Discipline = scenario.Sharing
 	return s
 }
 

@@ -10,46 +10,51 @@ import "github.com/evenkeel/evenkeel/core"
 // as one with two. Of sources with events at the same instant the one with the lower
 // number comes first.
 type schedule struct {
-	at   []core.Instant // by source; core.Never for none
-	heap []int32        // sources
-	pos  []int32        // by source: its place in the heap
+	heap []node
+	pos  []int32 // by source: its place in the heap
+}
+
+// node is a source in the heap. Four of them, the children of a node, fill a line of
+// memory.
+type node struct {
+	at     core.Instant // core.Never for none
+	source int32
+}
+
+func (n node) before(other node) bool {
+	return n.at < other.at || n.at == other.at && n.source < other.source
 }
 
 // newSchedule returns the schedule of n sources without events.
 func newSchedule(n int) schedule {
-	s := schedule{make([]core.Instant, n), make([]int32, n), make([]int32, n)}
+	s := schedule{make([]node, n), make([]int32, n)}
 	for i := range n {
-		s.at[i], s.heap[i], s.pos[i] = core.Never, int32(i), int32(i)
+		s.heap[i], s.pos[i] = node{core.Never, int32(i)}, int32(i)
 	}
 	return s
 }
 
 // next is the source with the earliest event.
 func (s *schedule) next() (source int, at core.Instant) {
-	source = int(s.heap[0])
-	return source, s.at[source]
+	return int(s.heap[0].source), s.heap[0].at
 }
 
 // set says when a source has its next event.
 func (s *schedule) set(source int, at core.Instant) {
-	old := s.at[source]
-	s.at[source] = at
+	i := int(s.pos[source])
+	old := s.heap[i].at
 	if at < old {
-		s.up(int(s.pos[source]))
+		s.up(i, node{at, int32(source)})
 	} else if at > old {
-		s.down(int(s.pos[source]))
+		s.down(i, node{at, int32(source)})
 	}
 }
 
-func (s *schedule) before(a, b int32) bool {
-	return s.at[a] < s.at[b] || s.at[a] == s.at[b] && a < b
-}
-
-func (s *schedule) up(i int) {
-	x := s.heap[i]
+// up puts x into place i, or higher.
+func (s *schedule) up(i int, x node) {
 	for i > 0 {
 		parent := (i - 1) / 4
-		if !s.before(x, s.heap[parent]) {
+		if !x.before(s.heap[parent]) {
 			break
 		}
 		s.put(i, s.heap[parent])
@@ -58,29 +63,30 @@ func (s *schedule) up(i int) {
 	s.put(i, x)
 }
 
-func (s *schedule) down(i int) {
-	x := s.heap[i]
+// down puts x into place i, or lower.
+func (s *schedule) down(i int, x node) {
 	for {
 		first := 4*i + 1
 		if first >= len(s.heap) {
 			break
 		}
-		child := first
-		for c := first + 1; c < min(first+4, len(s.heap)); c++ {
-			if s.before(s.heap[c], s.heap[child]) {
-				child = c
+		children := s.heap[first:min(first+4, len(s.heap))]
+		least := 0
+		for c := 1; c < len(children); c++ {
+			if children[c].before(children[least]) {
+				least = c
 			}
 		}
-		if !s.before(s.heap[child], x) {
+		if !children[least].before(x) {
 			break
 		}
-		s.put(i, s.heap[child])
-		i = child
+		s.put(i, children[least])
+		i = first + least
 	}
 	s.put(i, x)
 }
 
-func (s *schedule) put(i int, source int32) {
-	s.heap[i] = source
-	s.pos[source] = int32(i)
+func (s *schedule) put(i int, x node) {
+	s.heap[i] = x
+	s.pos[x.source] = int32(i)
 }

@@ -2,140 +2,165 @@
 // Router (through adaptive.Build) and its request state machine meet simulated
 // servers (lab/model). Same scenario, subject and seed: same records, to the byte.
 //
-// What is simulated: the arrivals, the servers, their faults, the clients' patience,
-// and everything that the proxy decides. What is not: the time that the proxy itself
-// and the network take, which is nil.
+// What is simulated: the arrivals, the servers, their faults, the clients' patience and
+// retries, the network's delays, and everything that the proxy decides. What is not: the
+// time that the proxy itself takes, which is nil.
+//
+// Every run is held against two laws at its end: nothing was lost (each request that
+// arrived has ended once, each server's requests and work add up), and Little's law holds
+// to the nanosecond.
 package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
-	"github.com/evenkeel/evenkeel/adaptive"
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/lab/model"
 	"github.com/evenkeel/evenkeel/lab/record"
 	"github.com/evenkeel/evenkeel/lab/scenario"
 )
 
-// Driver plays trials in virtual time. The zero value is ready.
-type Driver struct{}
+// MaxInFlight is how many requests may be under way, or be inside the servers (also those
+// that their clients have left), before a trial is stopped as unstable.
+const MaxInFlight = 1_000_000
 
-// Name implements trial.Driver.
-func (Driver) Name() string { return record.Sim }
-
-// Play implements trial.Driver: one trial of a subject, with everything random drawn
-// from the seed.
-func (Driver) Play(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64) (*record.Trial, error) {
-	t := &record.Trial{Requests: make([]record.Request, 0, int(1.05*s.Rate()*s.Duration.Seconds())+64)}
-	decisions, err := Run(ctx, s, subject, seed, func(r record.Request) {
-		// Each has its place, whatever the order in which they end.
-		if missing := int(r.Seq) + 1 - len(t.Requests); missing > 0 {
-			t.Requests = append(t.Requests, make([]record.Request, missing)...)
-		}
-		t.Requests[r.Seq] = r
-	})
-	if err != nil {
-		return nil, err
-	}
-	t.Header.Decisions = decisions
-	return t, nil
+// Outcome is what a trial was besides its requests.
+type Outcome struct {
+	Decisions []record.Decisions // made after the warm-up
+	// Unstable says why nothing is to be concluded from the trial but that it was
+	// overloaded; empty when that is not so.
+	Unstable string
 }
 
 // Run plays one trial and tells each request as it ends, so that the memory it takes is
-// what is under way. It returns the decisions made after the warm-up.
-func Run(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) ([]record.Decisions, error) {
+// what is under way.
+func Run(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (Outcome, error) {
 	w, err := newWorld(s, subject, scenario.NewChance(seed), each)
 	if err != nil {
-		return nil, err
+		return Outcome{}, err
 	}
-	if err := w.run(ctx); err != nil {
-		return nil, err
+	out, err := w.play(ctx)
+	if errors.Is(err, errBroken) {
+		err = fmt.Errorf("sim: %s, %s, seed %d: %w", s.Name, subject.Name, seed, err)
 	}
-	return record.DecisionsOf(w.decisions), nil
+	return out, err
 }
 
-// sources numbers the sources of events: the servers, from 0; each proxy's probes; the
-// waits of proxies and of requests in their queues; the patience of clients; arrivals.
-// Of events at the same instant the one of the lower number comes first, so that what
-// ends makes room for what begins, and an answer at the last moment is in time.
-type sources struct{ probes, waits, patience, arrivals, count int }
+// play plays the trial and looks at the books.
+func (w *world) play(ctx context.Context) (Outcome, error) {
+	if err := w.run(ctx); err != nil {
+		return Outcome{}, err
+	}
+	if err := w.audit(); err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{Decisions: record.DecisionsOf(w.decisions), Unstable: w.unstable}
+	if offered := w.scenario.Offered(); out.Unstable == "" && offered >= 1 {
+		out.Unstable = fmt.Sprintf("the offered load is %.2f of the capacity", offered)
+	}
+	return out, nil
+}
+
+// sources numbers the sources of events: the servers, from 0; each proxy's probes; what is
+// on its way, or waits for its time (errands); the waits of proxies and of requests in
+// their queues; the patience of clients; arrivals. Of events at the same instant the one
+// of the lower number comes first, so that what ends makes room for what begins, and an
+// answer at the last moment is in time.
+type sources struct{ probes, errands, waits, patience, arrivals, count int }
 
 func sourcesOf(servers, proxies int) sources {
-	waits := servers + proxies
-	return sources{probes: servers, waits: waits, patience: waits + 1, arrivals: waits + 2, count: waits + 3}
+	e := servers + proxies
+	return sources{probes: servers, errands: e, waits: e + 1, patience: e + 2, arrivals: e + 3, count: e + 4}
 }
 
 // world is one trial.
 type world struct {
 	scenario *scenario.Scenario
+	subject  scenario.Subject
 	chance   scenario.Chance
-	law      model.Law
+	demands  scenario.Demands
 	each     func(record.Request)
 
 	now      core.Instant
 	schedule schedule
 	sources  sources
+	errands  errands
 	patience queue
 	waits    timers
-	servers  []*model.Server
-	due      []core.Instant // by server: as the schedule has it
-	proxies  []*proxy
 	flights  flights
+
+	servers []*model.Server
+	due     []core.Instant // by server: as the schedule has it
+	proxies []*proxy
+	fleet   fleet
+
+	ended []model.Done // of one event at a server
+
+	near   bool // proxies and servers are at no distance
+	lucky  bool // some troubles meet only some requests
+	oracle *oracle
+	budget *core.Budget // of the clients' retries; nil for no bound
 
 	planned scenario.Stream
 	next    int64 // the request that the next arrival is; negative after the last
 
 	decisions [core.Modes][core.Reasons]uint64 // after the warm-up
-}
-
-// proxy is one of the proxies that share the load.
-type proxy struct {
-	router *core.Router
-	source *core.Key
+	unstable  string
+	most      bounds
+	books     books
 }
 
 func newWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Chance, each func(record.Request)) (*world, error) {
 	w := &world{
-		scenario: s, chance: chance, law: s.Law(), each: each,
+		scenario: s, subject: subject, chance: chance, demands: s.Demands(chance), each: each,
+		most:    bounds{MaxInFlight, scenario.MaxRequests},
 		sources: sourcesOf(s.Servers.Count, s.Proxies),
-		planned: s.Stream(chance),
+		servers: s.Fleet(chance), near: s.Network.Nil(), lucky: s.Lucky(),
 	}
 	w.schedule = newSchedule(w.sources.count)
-	endpoints := make([]core.Endpoint, s.Servers.Count)
-	for i := range endpoints {
-		w.servers = append(w.servers, s.Server(i, chance))
-		w.due = append(w.due, core.Never)
-		endpoints[i] = core.Endpoint{Key: s.ServerName(i), Weight: 1, Target: i}
+	w.due = make([]core.Instant, len(w.servers))
+	for i := range w.due {
+		w.due[i] = core.Never
 	}
-	observer := observer{w}
+	if ratio := s.Client.Budget; ratio > 0 {
+		w.budget = core.NewBudget(ratio, 0)
+	}
+	if subject.Oracle {
+		w.oracle = newOracle(w)
+	}
+	w.fleet = newFleet(s, chance)
 	for i := range s.Proxies {
-		source := chance.Pick(i)
-		router, err := adaptive.Build(subject.Policies, core.Driver{
-			Source:  source,
-			Observe: func(*core.Member) core.Observer { return observer },
-		})
-		if err == nil {
-			err = router.Update(0, endpoints)
+		p := &proxy{number: i, source: chance.Pick(i)}
+		w.proxies = append(w.proxies, p)
+		if err := w.start(p); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return nil, fmt.Errorf("sim: subject %s: %w", subject.Name, err)
-		}
-		w.proxies = append(w.proxies, &proxy{router, source})
-		w.armProber(i)
 	}
-	w.armArrival()
+	w.armChanges()
+	w.open()
 	return w, nil
 }
 
-// attention is how many events pass between two looks at the context.
+// bounds are what a trial is stopped at.
+type bounds struct {
+	inFlight int   // requests, see MaxInFlight
+	requests int64 // in all; planned ones are fewer, so this is for a closed loop
+}
+
+// attention is how many events pass between two looks at what the loop itself does not
+// look at: the context, and what is left behind in the servers.
 const attention = 1 << 14
 
 // run plays all events; the last request's end is the end.
 func (w *world) run(ctx context.Context) error {
 	for i := 0; ; i++ {
-		if i%attention == 0 && ctx.Err() != nil {
-			return ctx.Err()
+		if i%attention == 0 {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			w.weigh()
 		}
 		if !w.step() {
 			return nil
@@ -154,34 +179,72 @@ func (w *world) step() bool {
 	switch {
 	case source < w.sources.probes:
 		w.finish(source)
-	case source < w.sources.waits:
-		w.probe(source - w.sources.probes)
+	case source == w.sources.arrivals:
+		w.arrive()
+	case source < w.sources.errands:
+		w.probe(w.proxies[source-w.sources.probes])
+	case source == w.sources.errands:
+		w.errand()
 	case source == w.sources.waits:
 		w.expire()
-	case source == w.sources.patience:
-		w.leave()
 	default:
-		w.arrive()
+		w.leave()
 	}
 	return true
 }
 
-// armArrival schedules the next request's arrival.
-func (w *world) armArrival() {
-	at, ok := w.planned.Next()
-	if !ok {
-		w.next, at = -1, core.Never
+// weigh stops the trial when the servers are left with too much.
+func (w *world) weigh() {
+	inside := 0
+	for _, s := range w.servers {
+		inside += s.Busy() + s.Queued()
 	}
-	w.schedule.set(w.sources.arrivals, at)
-}
-
-// observer counts the decisions of the measured time.
-type observer struct{ w *world }
-
-func (o observer) Picked(_ *core.Member, now core.Instant, c core.Choice) {
-	if now >= core.Instant(o.w.scenario.WarmUp) {
-		o.w.decisions[c.Mode][c.Reason]++
+	if inside > w.most.inFlight {
+		w.stop(fmt.Sprintf("%d requests in the servers", inside))
 	}
 }
-func (observer) Finished(*core.Member, core.Instant, core.Sample)          {}
-func (observer) Turned(*core.Member, core.Instant, core.State, core.State) {}
+
+// stop ends a trial that would never end, or not in the memory there is. Whatever is
+// under way ends without an answer.
+func (w *world) stop(what string) {
+	w.unstable = fmt.Sprintf("%s after %.1f s: stopped", what, w.now.Seconds())
+	w.next = -1
+	for _, t := range w.flights.all {
+		if t.live {
+			t.request.Abandon(w.now)
+			w.end(t, -1, 0)
+		}
+	}
+}
+
+// books count what has to add up at the end of a trial.
+type books struct {
+	began, ended uint64
+	area, spent  core.Instant // requests in flight × time; the sum of their times: modulo 2^64
+	last         core.Instant // when the number in flight changed last
+}
+
+// change notes that the number of requests in flight is about to change.
+func (b *books) change(now core.Instant, live int) {
+	b.area += core.Instant(live) * (now - b.last)
+	b.last = now
+}
+
+// errBroken is what a fault of the simulator looks like.
+var errBroken = errors.New("the simulation does not add up")
+
+// audit holds the trial against what has to hold in every one.
+func (w *world) audit() error {
+	switch b := w.books; {
+	case b.began != b.ended || w.flights.live != 0:
+		return fmt.Errorf("%w: %d requests began, %d ended, %d are in flight", errBroken, b.began, b.ended, w.flights.live)
+	case b.area != b.spent:
+		return fmt.Errorf("%w: Little's law: %d request-nanoseconds in flight, %d by their times", errBroken, b.area, b.spent)
+	}
+	for i, s := range w.servers {
+		if err := s.Audit(w.now); err != nil {
+			return fmt.Errorf("%w: server %d: %v", errBroken, i, err)
+		}
+	}
+	return nil
+}

@@ -13,8 +13,8 @@ type wait struct {
 
 // queue holds waits that end in the order in which they begin: those of clients, who are
 // all equally patient. Nearly all are over long before their time, when the request has
-// ended; those in front are dropped as others come (see trim), so the queue is about as
-// long as what is under way.
+// ended; those in front are dropped as others come, and those behind one that hangs when
+// there are many (see keep), so the queue is about as long as what is under way.
 type queue struct {
 	waits []wait
 	head  int
@@ -38,7 +38,21 @@ func (q *queue) first() (wait, bool) {
 
 func (q *queue) drop() { q.head++ }
 
-// timers are waits of any length.
+func (q *queue) len() int { return len(q.waits) - q.head }
+
+// keep drops all but those that it is told to keep.
+func (q *queue) keep(which func(wait) bool) {
+	kept := q.waits[:0]
+	for _, x := range q.waits[q.head:] {
+		if which(x) {
+			kept = append(kept, x)
+		}
+	}
+	q.waits, q.head = kept, 0
+}
+
+// timers are waits of any length. Those of requests that have ended stay until their time,
+// or until they are sorted out (see keep).
 type timers struct {
 	heap model.Heap[timer]
 	seq  uint64
@@ -63,6 +77,19 @@ func (t *timers) next() core.Instant {
 		return core.Never
 	}
 	return t.heap[0].at
+}
+
+func (t *timers) len() int { return len(t.heap) }
+
+// keep drops all but those that it is told to keep.
+func (t *timers) keep(which func(wait) bool) {
+	all := t.heap
+	t.heap = nil
+	for _, x := range all {
+		if which(x.wait) {
+			t.heap.Push(x)
+		}
+	}
 }
 
 // pop takes the first out; there must be one.

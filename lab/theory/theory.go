@@ -33,6 +33,21 @@ func (l Law) Quantile(q float64) float64 {
 	return (low + high) / 2
 }
 
+// After is the law of a response time to which a fixed delay is added, as by a network.
+// delay is at least 0.
+func (l Law) After(delay float64) Law {
+	far := Law{Mean: delay + l.Mean}
+	if l.Tail != nil {
+		far.Tail = func(t float64) float64 {
+			if t < delay {
+				return 1
+			}
+			return l.Tail(t - delay)
+		}
+	}
+	return far
+}
+
 // exponential is an exponential response time of the given rate.
 func exponential(rate float64) Law {
 	return Law{Mean: 1 / rate, Tail: func(t float64) float64 { return math.Exp(-rate * t) }}

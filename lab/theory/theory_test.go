@@ -24,6 +24,10 @@ func TestIdentities(t *testing.T) {
 	near(t, "MG1 of exponential service", MG1(0.8, 1, 1).Mean, 5, exact)
 	near(t, "MG1 of constant service", MG1(0.5, 1, 0).Mean, 1.5, exact)
 	near(t, "MG1PS", MG1PS(0.8, 1).Mean, 5, exact)
+	near(t, "MM1 at a distance", MM1(0.8, 1).After(3).Mean, 8, exact)
+	near(t, "MM1 at a distance, p99", MM1(0.8, 1).After(3).Quantile(0.99), 3+math.Log(100)*5, exact)
+	near(t, "nothing comes sooner than the distance", MM1(0.8, 1).After(3).Tail(2.9), 1, exact)
+	near(t, "a mean at a distance", MG1PS(0.8, 1).After(3).Mean, 8, exact)
 	near(t, "EnM1 of one server", EnM1(1, 0.7, 1).Mean, MM1(0.7, 1).Mean, 1e-6)
 	near(t, "Supermarket at d=2", Supermarket(2, 0.9, 1).Mean, 2.6141, 1e-3) // Mitzenmacher's table: 2.614
 	refused, law := MM1K(0.8, 1, 200)
@@ -42,6 +46,7 @@ func TestTails(t *testing.T) {
 	for name, law := range map[string]Law{
 		"MM1":         MM1(0.7, 1),
 		"MMk":         MMk(4, 2.8, 1),
+		"distant":     MMk(4, 2.8, 1).After(3),
 		"EnM1":        EnM1(10, 0.8, 1),
 		"Supermarket": Supermarket(2, 0.8, 1),
 		"three":       Supermarket(3, 0.8, 1),

@@ -1,0 +1,244 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/lab/record"
+)
+
+// open lets the first clients come.
+func (w *world) open() {
+	if w.closed() {
+		for i := range w.scenario.Arrivals.Clients {
+			w.later(w.scenario.First(w.chance, uint64(i)), errand{what: sendAgain, number: i})
+		}
+		w.schedule.set(w.sources.arrivals, core.Instant(w.scenario.Duration)) // the end
+		return
+	}
+	w.planned = w.scenario.Stream(w.chance)
+	w.armArrival()
+}
+
+// armArrival schedules the next request's arrival.
+func (w *world) armArrival() {
+	at, ok := w.planned.Next()
+	if !ok {
+		w.next, at = -1, core.Never
+	}
+	w.schedule.set(w.sources.arrivals, at)
+}
+
+// arrive starts the request that arrives now; in a closed loop it ends the time for new
+// ones.
+func (w *world) arrive() {
+	if w.closed() {
+		w.next = -1
+		w.schedule.set(w.sources.arrivals, core.Never)
+		return
+	}
+	t := w.begin(w.next)
+	if t == nil {
+		return
+	}
+	t.place = uint64(t.seq)
+	w.next++
+	w.armArrival()
+	w.launch(t)
+}
+
+// begin notes a new request; nil when there are too many.
+func (w *world) begin(seq int64) *flight {
+	switch {
+	case w.flights.live >= w.most.inFlight:
+		w.stop(fmt.Sprintf("%d requests in flight", w.flights.live))
+		return nil
+	case seq >= w.most.requests:
+		w.stop(fmt.Sprintf("%d requests", seq))
+		return nil
+	}
+	w.books.change(w.now, w.flights.live)
+	w.books.began++
+	if w.budget != nil {
+		w.budget.Request(w.now)
+	}
+	t := w.flights.take()
+	t.seq, t.planned, t.try, t.attempts = seq, w.now, 0, 0
+	return t
+}
+
+// launch draws what the request is and sends the client's first try.
+func (w *world) launch(t *flight) {
+	t.class, t.work = w.demands.Of(t.place)
+	w.attemptTry(t)
+}
+
+// attemptTry lets the client try once.
+func (w *world) attemptTry(t *flight) {
+	t.began, t.proxy = w.now, w.proxyOf(t)
+	t.request.Ticket.Waiter = t
+	t.request.Ask.Class = uint8(t.class)
+	t.request.Ask.Key = w.affinity(t)
+	w.armPatience(t)
+	if w.oracle != nil {
+		w.oracle.asking = t
+	}
+	w.do(t, t.request.Start(w.now, t.proxy.router, true))
+}
+
+// proxyOf is the proxy that a client's try arrives at: any, with equal chance.
+func (w *world) proxyOf(t *flight) *proxy {
+	if len(w.proxies) == 1 {
+		return w.proxies[0]
+	}
+	k := w.chance.Proxy(t.place, uint64(t.try))
+	return w.proxies[int(k.Float64()*float64(len(w.proxies)))]
+}
+
+// affinity is what a request has in common with the others of its client. Each request is
+// of another client unless the loop is closed.
+func (w *world) affinity(t *flight) uint64 {
+	if w.closed() {
+		return uint64(t.client)
+	}
+	return t.place
+}
+
+// closed tells that the clients wait for their answers.
+func (w *world) closed() bool { return w.scenario.Arrivals.Clients > 0 }
+
+// turn is a client of a closed loop whose turn it is: it sends its next request, unless
+// the time for it is over.
+func (w *world) turn(client, turn int) {
+	if w.next < 0 || w.now >= core.Instant(w.scenario.Duration) {
+		return
+	}
+	t := w.begin(w.next)
+	if t == nil {
+		return
+	}
+	w.next++
+	t.client, t.place = client, uint64(client)<<32|uint64(turn)
+	w.launch(t)
+}
+
+// patienceEnd is when the client gives the present try up.
+func (w *world) patienceEnd(t *flight) core.Instant { return t.began.Add(w.scenario.Client.Timeout) }
+
+// armPatience schedules the end of the client's patience.
+func (w *world) armPatience(t *flight) {
+	w.trimPatience()
+	_, any := w.patience.first()
+	at := w.patienceEnd(t)
+	if w.patience.len() > w.crowd() {
+		w.patience.keep(w.stands)
+	}
+	w.patience.push(wait{at, t.handle(0)})
+	if !any {
+		w.schedule.set(w.sources.patience, at)
+	}
+}
+
+// crowd is how many waits may be kept for the requests under way, whose own they are,
+// before those of requests that have ended are sorted out. It is so much more than is
+// under way that this is seldom.
+func (w *world) crowd() int { return 1024 + 8*w.flights.live }
+
+// stands reports whether a wait is of a request in its present try.
+func (w *world) stands(x wait) bool {
+	t, _ := w.flights.find(x.who)
+	return t != nil
+}
+
+// trimPatience drops the waits in front whose requests have ended. The schedule may
+// then be too early for what is in front, never too late.
+func (w *world) trimPatience() {
+	for {
+		first, ok := w.patience.first()
+		if !ok || w.stands(first) {
+			return
+		}
+		w.patience.drop()
+	}
+}
+
+// leave lets the clients go who have waited long enough.
+func (w *world) leave() {
+	for {
+		w.trimPatience()
+		first, _ := w.patience.first()
+		if first.at > w.now {
+			w.schedule.set(w.sources.patience, first.at)
+			return
+		}
+		w.patience.drop()
+		t, _ := w.flights.find(first.who)
+		for attempt := range t.request.Attempts() {
+			w.cut(t, attempt)
+		}
+		w.wake(t.request.Abandon(w.now))
+		w.conclude(t, -1, 0)
+	}
+}
+
+// conclude ends a client's try, and the request with it unless the client tries again.
+func (w *world) conclude(t *flight, server, code int) {
+	c := &w.scenario.Client
+	failed := code == 0 || code == 429 || code >= 500
+	if !failed || t.try >= c.Retries || !w.affords() {
+		w.end(t, server, code)
+		return
+	}
+	t.attempts += t.request.Attempts()
+	t.renew()
+	t.try++
+	if c.Backoff == 0 {
+		w.attemptTry(t)
+		return
+	}
+	k := w.chance.Backoff(t.place, uint64(t.try))
+	wait := time.Duration(2 * k.Float64() * float64(c.Backoff))
+	w.later(w.now.Add(wait), errand{what: tryAgain, handle: t.handle(0)})
+}
+
+// affords reports whether the clients may try again once more, and counts it.
+func (w *world) affords() bool {
+	if w.budget == nil {
+		return true
+	}
+	if !w.budget.Allows(w.now) {
+		return false
+	}
+	w.budget.Spend(w.now)
+	return true
+}
+
+// end tells of a request as the client saw it.
+func (w *world) end(t *flight, server, code int) {
+	w.books.change(w.now, w.flights.live)
+	w.books.ended++
+	w.books.spent += w.now - t.planned
+	w.each(record.Request{
+		Seq: t.seq, Planned: t.planned, Sent: t.planned, Done: w.now,
+		Endpoint: server, Attempts: t.attempts + t.request.Attempts(), Code: code,
+	})
+	if w.closed() && w.next >= 0 {
+		w.think(t)
+	}
+	w.flights.give(t)
+}
+
+// blink is how long a client of a closed loop takes at least to ask again when what it
+// asked for ended at once (refused, no room): without it time would stand still.
+const blink = time.Millisecond
+
+// think lets a client of a closed loop think until its next turn.
+func (w *world) think(t *flight) {
+	turn := int(uint32(t.place)) + 1
+	wait := w.scenario.Arrivals.Think.Draw(w.chance.Think(uint64(t.client), uint64(turn)))
+	if w.now == t.planned {
+		wait = max(wait, blink)
+	}
+	w.later(w.now.Add(wait), errand{what: sendAgain, number: t.client, turn: turn})
+}

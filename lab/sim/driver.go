@@ -1,0 +1,21 @@
+package sim
+
+import (
+	"context"
+
+	"github.com/evenkeel/evenkeel/lab/record"
+	"github.com/evenkeel/evenkeel/lab/scenario"
+)
+
+// Driver plays trials in virtual time. The zero value is ready.
+type Driver struct{}
+
+// Name implements trial.Driver.
+func (Driver) Name() string { return record.Sim }
+
+// Play implements trial.Driver: one trial of a subject, with everything random drawn
+// from the seed. Requests are told as they end.
+func (Driver) Play(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (record.Header, error) {
+	out, err := Run(ctx, s, subject, seed, each)
+	return record.Header{Decisions: out.Decisions, Unstable: out.Unstable}, err
+}
