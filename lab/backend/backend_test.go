@@ -228,8 +228,9 @@ func TestDemand(t *testing.T) {
 		return next >= before.Add(demand) && next <= after.Add(demand)
 	}
 	one, other := start(t, s, 0), start(t, s, 1)
+	demands := s.Demands(chance)
 	for seq := range 20 {
-		demand := s.Law().Draw(chance.Demand(uint64(seq)))
+		_, demand := demands.Of(uint64(seq))
 		if !took(one, seq, demand) || !took(other, seq, demand) {
 			t.Errorf("request %d: want %v of work on either server", seq, demand)
 		}
@@ -295,15 +296,15 @@ func TestClose(t *testing.T) {
 // An idle server has nothing to do, before the trial as in it.
 func TestIdle(t *testing.T) {
 	b := start(t, servers(1, 0, "constant", time.Hour), 0)
-	if got := b.due(); got != math.MaxInt64 {
+	if got, _ := b.due(); got != math.MaxInt64 {
 		t.Errorf("before the trial: looks again after %v, want never", got)
 	}
 	b.Begin(time.Now(), scenario.NewChance(1))
-	if got := b.due(); got != math.MaxInt64 {
+	if got, _ := b.due(); got != math.MaxInt64 {
 		t.Errorf("in the trial: looks again after %v, want never", got)
 	}
 	b.arrive(numbered(1), make(chan model.Done, 1))
-	if got := b.due(); got <= 0 || got > time.Hour {
+	if got, _ := b.due(); got <= 0 || got > time.Hour {
 		t.Errorf("with an hour's work: looks again after %v, want within it", got)
 	}
 }

@@ -3,6 +3,7 @@ package backend
 import (
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/VictoriaMetrics/metrics"
 )
@@ -29,10 +30,15 @@ func (b *Backend) name(metric string) string {
 }
 
 func (b *Backend) counter(code int) *metrics.Counter {
-	return b.set.GetOrCreateCounter(fmt.Sprintf(`lab_backend_requests_total{server="%d",code="%d"}`, b.index, code))
+	text := strconv.Itoa(code)
+	if code < 0 {
+		text = "broken" // there was no answer
+	}
+	return b.set.GetOrCreateCounter(fmt.Sprintf(`lab_backend_requests_total{server="%d",code="%s"}`, b.index, text))
 }
 
-// Served is how many requests were answered with the code.
+// Served is how many requests were answered with the code; with a code below zero, how many
+// connections were cut before an answer.
 func (b *Backend) Served(code int) uint64 { return b.counter(code).Get() }
 
 // WriteMetrics writes the backend's metrics in the Prometheus text format.

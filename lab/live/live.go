@@ -36,8 +36,9 @@ type Driver struct {
 func (Driver) Name() string { return record.Live }
 
 // Play implements trial.Driver. Backends and proxy are started for this trial and
-// stopped after it.
-func (d Driver) Play(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64) (t *record.Trial, err error) {
+// stopped after it. Requests are told at the end, in order: whoever listened during the
+// attack would disturb it.
+func (d Driver) Play(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (h record.Header, err error) {
 	chance := scenario.NewChance(seed)
 	plan := slices.Collect(s.Schedule(chance))
 	var urls []string
@@ -50,14 +51,14 @@ func (d Driver) Play(ctx context.Context, s *scenario.Scenario, subject scenario
 	for i := range s.Servers.Count {
 		b, err := backend.Start(s, i)
 		if err != nil {
-			return nil, fmt.Errorf("starting backend %d: %w", i, err)
+			return h, fmt.Errorf("starting backend %d: %w", i, err)
 		}
 		backends = append(backends, b)
 		urls = append(urls, b.URL())
 	}
 	proxy, err := startSubject(ctx, startWithin, d.Proxy, subject, urls)
 	if err != nil {
-		return nil, err
+		return h, err
 	}
 	defer func() { err = errors.Join(err, proxy.stop()) }()
 
@@ -71,20 +72,22 @@ func (d Driver) Play(ctx context.Context, s *scenario.Scenario, subject scenario
 		go func() { counting <- countAfter(ctx, proxy.Admin, time.Until(began.Add(s.WarmUp))) }()
 	})
 	if err != nil {
-		return nil, err
+		return h, err
 	}
 	warm := <-counting
 	after, err := scrape(proxy.Admin)
 	if err = errors.Join(err, warm.err); err != nil {
-		return nil, err
+		return h, err
 	}
 	slices.SortFunc(requests, func(a, b record.Request) int { return cmp.Compare(a.Seq, b.Seq) })
-	t = &record.Trial{Requests: requests}
-	t.Header.Decisions = record.DecisionsOf(after.minus(warm.decisions))
+	for _, r := range requests {
+		each(r)
+	}
+	h.Decisions = record.DecisionsOf(after.minus(warm.decisions))
 	peak, area := inFlight.read()
-	t.Header.Generator = generatorHealth(requests, peak, area, gcPauses()-before)
-	t.Header.Void = void(requests, len(plan), t.Header.Generator)
-	return t, nil
+	h.Generator = generatorHealth(requests, peak, area, gcPauses()-before)
+	h.Void = void(requests, len(plan), h.Generator)
+	return h, nil
 }
 
 // counted is the proxy's count of its decisions at the end of the warm-up.

@@ -114,12 +114,16 @@ func gone(t *testing.T, pid string) {
 	}
 }
 
+// nobody listens to requests.
+func nobody(record.Request) {}
+
 // A trial from end to end, through the proxy's own binary.
 func TestPlay(t *testing.T) {
 	clean := alone(t)
 	s := small()
 	wrapped, pid := script(t, "exec "+proxy+` "$@"`)
-	trial, err := Driver{Proxy: wrapped}.Play(t.Context(), s, roundRobin(t, s), 3)
+	var requests []record.Request
+	header, err := Driver{Proxy: wrapped}.Play(t.Context(), s, roundRobin(t, s), 3, func(r record.Request) { requests = append(requests, r) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,19 +131,19 @@ func TestPlay(t *testing.T) {
 	gone(t, pid)
 
 	chance := scenario.NewChance(3)
-	planned := slices.Collect(s.Schedule(chance))
-	if len(trial.Requests) != len(planned) {
-		t.Fatalf("got %d requests, want %d", len(trial.Requests), len(planned))
+	planned, demands := slices.Collect(s.Schedule(chance)), s.Demands(chance)
+	if len(requests) != len(planned) {
+		t.Fatalf("got %d requests, want %d", len(requests), len(planned))
 	}
 	var by [3]int
-	for i, r := range trial.Requests {
+	for i, r := range requests {
 		if r.Seq != int64(i) || r.Planned != planned[i] || r.Code != 200 || r.Endpoint < 0 || r.Sent < r.Planned.Add(-early) {
 			t.Fatalf("request %d, planned for %v: got %+v", i, planned[i], r)
 		}
 		by[r.Endpoint]++
 		// A server works as long as the request's own number says, wherever it went.
-		if demand := s.Law().Draw(chance.Demand(uint64(i))); r.ServiceTime() < demand {
-			t.Errorf("request %d: took %v, less than its work of %v", i, r.ServiceTime(), demand)
+		if _, work := demands.Of(uint64(i)); r.ServiceTime() < work {
+			t.Errorf("request %d: took %v, less than its work of %v", i, r.ServiceTime(), work)
 		}
 	}
 	for server, n := range by {
@@ -148,14 +152,14 @@ func TestPlay(t *testing.T) {
 		}
 	}
 	decided := uint64(0)
-	for _, d := range trial.Header.Decisions {
+	for _, d := range header.Decisions {
 		decided += d.Count
 	}
 	if decided < 1 || decided > 50 {
 		t.Errorf("decisions after the warm-up: got %d, want at most 50", decided)
 	}
 	// Whether it was in time is the machine's business; that it says so is ours.
-	if g := trial.Header.Generator; g == nil || g.PeakInFlight < 1 || g.MeanInFlight <= 0 ||
+	if g := header.Generator; g == nil || g.PeakInFlight < 1 || g.MeanInFlight <= 0 ||
 		g.LatenessP50 > g.LatenessP99 || g.LatenessP99 > g.LatenessMax {
 		t.Errorf("generator: got %+v", g)
 	}
@@ -188,7 +192,7 @@ func TestProxyThatDoesNotStart(t *testing.T) {
 	t.Run("it does not exist", func(t *testing.T) {
 		clean := alone(t)
 		s := small()
-		_, err := Driver{Proxy: filepath.Join(t.TempDir(), "nothing")}.Play(t.Context(), s, roundRobin(t, s), 1)
+		_, err := Driver{Proxy: filepath.Join(t.TempDir(), "nothing")}.Play(t.Context(), s, roundRobin(t, s), 1, nobody)
 		if !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), "starting the proxy: ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("got %v, want a line that says so", err)
 		}
@@ -201,7 +205,7 @@ func TestProxyThatEnds(t *testing.T) {
 	clean := alone(t)
 	binary, pid := script(t, proxy+` "$@" & sleep 0.3; kill -KILL $!; wait; echo out of order >&2; exit 4`)
 	s := small()
-	_, err := Driver{Proxy: binary}.Play(t.Context(), s, roundRobin(t, s), 1)
+	_, err := Driver{Proxy: binary}.Play(t.Context(), s, roundRobin(t, s), 1, nobody)
 	if err == nil || !strings.Contains(err.Error(), "out of order") || !strings.Contains(err.Error(), "exit status 4") {
 		t.Errorf("got %v, want what it said and exit status 4", err)
 	}
@@ -224,11 +228,11 @@ func TestPlayCancelled(t *testing.T) {
 			}
 			cancel()
 		}()
-		trial, err := Driver{Proxy: binary}.Play(ctx, s, roundRobin(t, s), 1)
+		_, err := Driver{Proxy: binary}.Play(ctx, s, roundRobin(t, s), 1, nobody)
 		cancel()
 		<-watched
-		if trial != nil || !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, %v, want it cancelled", trial, err)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want it cancelled", err)
 		}
 	}
 	exists := func(path string) func() bool {

@@ -3,7 +3,10 @@ package record
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -24,8 +27,32 @@ func FileName(h *Header) (string, error) {
 		return "", fmt.Errorf("record: a trial needs a scenario, a driver and a subject, got %q, %q, %q",
 			h.Scenario, h.Driver, h.Subject)
 	}
-	return fmt.Sprintf("%s.%s.%s.%d.b%d%s",
-		Safe(h.Scenario), Safe(h.Driver), Safe(h.Subject), h.Seed, h.Block, Extension), nil
+	return fmt.Sprintf("%s%s.%d.b%d%s", prefix(h.Scenario, h.Driver), Safe(h.Subject), h.Seed, h.Block, Extension), nil
+}
+
+// prefix begins the names of the records of a scenario and driver, and no others: what is
+// Safe has no dots.
+func prefix(scenario, driver string) string { return Safe(scenario) + "." + Safe(driver) + "." }
+
+// Remove removes the records of a scenario and driver from the results folder dir. That
+// there are none is no error.
+func Remove(dir, scenario, driver string) error {
+	folder := filepath.Join(dir, Folder)
+	files, err := os.ReadDir(folder)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), prefix(scenario, driver)) && strings.HasSuffix(f.Name(), Extension) {
+			if err := os.Remove(filepath.Join(folder, f.Name())); err != nil {
+				return fmt.Errorf("record: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // safeLength is the longest part of a file name: three of them and the rest stay

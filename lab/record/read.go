@@ -3,7 +3,6 @@ package record
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -11,10 +10,7 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/evenkeel/evenkeel/core"
 )
@@ -229,64 +225,4 @@ func inFile(err error, path string) error {
 		e.File = path
 	}
 	return err
-}
-
-// Entry is a record of which only the header has been read.
-type Entry struct {
-	Path   string
-	Header Header
-}
-
-// List returns the records of the results folder dir without their requests,
-// sorted by scenario, driver, subject, block and seed. Subjects sort by name:
-// their order within a block is random by design, so it says nothing. A folder
-// without records is an empty list. Reading a trial at a time with ReadFile after
-// List keeps a large folder out of memory.
-func List(dir string) ([]Entry, error) {
-	folder := filepath.Join(dir, Folder)
-	files, err := os.ReadDir(folder)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("record: %w", err)
-	}
-	var list []Entry
-	for _, file := range files {
-		// Names that begin with a dot are files on their way.
-		if file.IsDir() || !strings.HasSuffix(file.Name(), Extension) || strings.HasPrefix(file.Name(), ".") {
-			continue
-		}
-		path := filepath.Join(folder, file.Name())
-		h, err := readHeader(path)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, Entry{Path: path, Header: h})
-	}
-	slices.SortStableFunc(list, func(a, b Entry) int { return compare(&a.Header, &b.Header) })
-	return list, nil
-}
-
-func readHeader(path string) (Header, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Header{}, fmt.Errorf("record: %w", err)
-	}
-	defer f.Close()
-	rd, err := open(f)
-	if err != nil {
-		return Header{}, inFile(err, path)
-	}
-	return rd.header, nil
-}
-
-func compare(a, b *Header) int {
-	return cmp.Or(
-		cmp.Compare(a.Scenario, b.Scenario),
-		cmp.Compare(a.Driver, b.Driver),
-		cmp.Compare(a.Subject, b.Subject),
-		cmp.Compare(a.Block, b.Block),
-		cmp.Compare(a.Seed, b.Seed),
-	)
 }

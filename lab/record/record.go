@@ -1,6 +1,6 @@
 // Package record is the one format in which both drivers of the lab, the
 // simulator and the live one, say what happened in a trial: a header and a row
-// per request. Everything after the drivers (statistics, reports) reads only this.
+// per request. Everything after the drivers (statistics, reports) hears only of these.
 package record
 
 import (
@@ -22,16 +22,19 @@ const (
 type Header struct {
 	Version  int    `json:"version"`
 	Scenario string `json:"scenario"`
-	Driver   string `json:"driver"`
-	Subject  string `json:"subject"`
-	Seed     uint64 `json:"seed"`  // of this trial: arrivals, demands, faults, picks
-	Block    int    `json:"block"` // trials of one block share their seed
-	Order    int    `json:"order"` // place within the block, from 0
+	// Set is what was set in place of the scenario's own, as PATH=VALUE.
+	Set     []string `json:"set,omitempty"`
+	Driver  string   `json:"driver"`
+	Subject string   `json:"subject"`
+	Seed    uint64   `json:"seed"`  // of this trial: arrivals, demands, faults, picks
+	Block   int      `json:"block"` // trials of one block share their seed
+	Order   int      `json:"order"` // place within the block, from 0
 
 	Duration      time.Duration `json:"duration_ns"`       // of the whole trial, warm-up included
 	WarmUp        time.Duration `json:"warm_up_ns"`        // requests planned before it are played, not counted
 	ClientTimeout time.Duration `json:"client_timeout_ns"` // a failure counts at no less than this
 	Objective     Objective     `json:"objective"`
+	Metric        string        `json:"metric,omitempty"` // what subjects are compared by; empty is p99
 	Endpoints     []string      `json:"endpoints"` // names, by server index
 	Faults        []Fault       `json:"faults"`    // ground truth
 	Decisions     []Decisions   `json:"decisions"` // after the warm-up
@@ -39,6 +42,10 @@ type Header struct {
 
 	// Void says why the trial cannot be trusted; empty when it can.
 	Void string `json:"void,omitempty"`
+	// Unstable says why the trial has no steady state ("offered load 1.20 of the
+	// capacity"), or why it was stopped before its end; empty when it has one. It counts,
+	// unlike a void one: a strategy that lets a system run over is to be seen.
+	Unstable string `json:"unstable,omitempty"`
 }
 
 // Objective is what a request should reach: an answer within Latency, for Share

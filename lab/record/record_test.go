@@ -193,54 +193,56 @@ func TestWriteRefusesWhatReadRefuses(t *testing.T) {
 
 func TestDir(t *testing.T) {
 	dir := t.TempDir()
-	if list, err := record.List(dir); err != nil || len(list) != 0 {
-		t.Errorf("List of a folder without records: %v, %v", list, err)
+	if err := record.Remove(dir, "a", "sim"); err != nil {
+		t.Errorf("Remove in a folder without records: %v", err)
 	}
-	write := func(scenario, subject string, block int) string {
+	write := func(scenario, driver, subject string, block int) string {
 		t.Helper()
 		trial := sample(3)
-		trial.Header.Scenario, trial.Header.Subject, trial.Header.Block = scenario, subject, block
+		h := &trial.Header
+		h.Scenario, h.Driver, h.Subject, h.Block = scenario, driver, subject, block
 		path, err := record.WriteFile(dir, trial)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return path
 	}
-	write("b", "x", 10)
-	write("b", "x", 2)
-	write("a", "y", 0)
-	path := write("a", "p2c-ewma{decay=1.5s}+aimd", 0)
-	write("a", "y", 0) // replaces
+	path := write("a", "sim", "p2c-ewma{decay=1.5s}+aimd", 0)
 	if want := filepath.Join(dir, "records", "a.sim.p2c-ewma_7bdecay_3d1_2e5s_7d_2baimd.7.b0.csv.gz"); path != want {
 		t.Errorf("path %s, want %s", path, want)
 	}
-	os.WriteFile(filepath.Join(dir, "records", "README.md"), []byte("not a record"), 0o644)
+	write("a", "sim", "y", 0)
+	write("a", "sim", "y", 0) // replaces
+	write("a", "sim", "y", 1)
+	write("a", "live", "y", 0)
+	write("a.sim", "sim", "y", 0)
+	write("ab", "sim", "y", 0)
+	os.WriteFile(filepath.Join(dir, "records", "a.sim.digests.json.gz"), []byte("not a record"), 0o644)
 
-	trials, err := readDir(dir)
-	if err != nil {
-		t.Fatal(err)
+	if got, err := record.ReadFile(path); err != nil || len(got.Requests) != 3 || got.Header.Scenario != "a" {
+		t.Errorf("read back: %+v, %v", got, err)
 	}
-	type key struct {
-		scenario, subject string
-		block             int
-	}
-	var got []key
-	for _, tr := range trials {
-		got = append(got, key{tr.Header.Scenario, tr.Header.Subject, tr.Header.Block})
-		if len(tr.Requests) != 3 {
-			t.Errorf("%s: %d requests, want 3", tr.Header.Scenario, len(tr.Requests))
-		}
-	}
-	want := []key{{"a", "p2c-ewma{decay=1.5s}+aimd", 0}, {"a", "y", 0}, {"b", "x", 2}, {"b", "x", 10}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(key{})); diff != "" {
-		t.Errorf("order (-want +got):\n%s", diff)
-	}
-
 	if err := os.Truncate(path, 40); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readDir(dir); err == nil || !strings.Contains(err.Error(), path+":") {
+	if _, err := record.ReadFile(path); err == nil || !strings.Contains(err.Error(), path+":") {
 		t.Errorf("error %v does not name %s", err, path)
+	}
+
+	if err := record.Remove(dir, "a", "sim"); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(filepath.Join(dir, "records"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, f := range files {
+		left = append(left, f.Name())
+	}
+	want := []string{"a.live.y.7.b0.csv.gz", "a.sim.digests.json.gz", "a_2esim.sim.y.7.b0.csv.gz", "ab.sim.y.7.b0.csv.gz"}
+	if diff := cmp.Diff(want, left); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
 	}
 }
 
@@ -334,20 +336,3 @@ func BenchmarkRead(b *testing.B) {
 type counter struct{ n int }
 
 func (c *counter) Write(p []byte) (int, error) { c.n += len(p); return len(p), nil }
-
-// readDir reads what List lists.
-func readDir(dir string) ([]*record.Trial, error) {
-	list, err := record.List(dir)
-	if err != nil {
-		return nil, err
-	}
-	var trials []*record.Trial
-	for _, e := range list {
-		t, err := record.ReadFile(e.Path)
-		if err != nil {
-			return nil, err
-		}
-		trials = append(trials, t)
-	}
-	return trials, nil
-}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/lab/record"
+	"github.com/evenkeel/evenkeel/lab/stat"
 )
 
 // window is a stretch of a trial, in seconds.
@@ -35,25 +36,6 @@ func windows(h *record.Header) []window {
 		joined = append(joined, w)
 	}
 	return joined
-}
-
-// faulted says of each endpoint whether a fault is on it at some time. When all
-// are, or none, none stands out.
-func faulted(h *record.Header) []bool {
-	hit := make([]bool, len(h.Endpoints))
-	n := 0
-	for _, f := range h.Faults {
-		for _, s := range f.Servers {
-			if s >= 0 && s < len(hit) && !hit[s] {
-				hit[s] = true
-				n++
-			}
-		}
-	}
-	if n == len(hit) {
-		clear(hit)
-	}
-	return hit
 }
 
 // faultRow is a line of the table of faults: the same fault on the same endpoints,
@@ -128,29 +110,30 @@ func (r faultRow) When() string {
 	return strings.Join(times, "; ")
 }
 
-// band is what one area of a figure of shares stands for: an endpoint, or several
-// together.
+// band is what one area of a figure of shares stands for: a group of endpoints, or
+// several together.
 type band struct {
-	name    string
-	class   string // of the area
-	members []int
-	faulty  bool
+	name   string
+	class  string // of the area
+	groups []int
+	size   int // endpoints
+	faulty bool
 }
 
 // bands chooses the areas, those with faults first, and so next to the baseline
-// where their height can be read. A dozen endpoints have an area each; of more,
+// where their height can be read. A dozen groups have an area each; of more,
 // the sound ones share one, and so do the faulty ones when they are many.
-func bands(h *record.Header) []band {
+func bands(groups []stat.Group) []band {
 	const each, eachFaulty = 12, 4
 	var bad, good []int
-	for i, f := range faulted(h) {
-		if f {
+	for i, g := range groups {
+		if g.Faulty {
 			bad = append(bad, i)
 		} else {
 			good = append(good, i)
 		}
 	}
-	list := split(h, bad, len(bad) <= eachFaulty, "endpoints with faults", []string{"f0", "f1", "f2", "f3"})
+	list := split(groups, bad, len(bad) <= eachFaulty, "endpoints with faults", []string{"f0", "f1", "f2", "f3"})
 	for i := range list {
 		list[i].faulty = true
 	}
@@ -158,19 +141,24 @@ func bands(h *record.Header) []band {
 	if len(bad) > 0 {
 		rest = "other endpoints"
 	}
-	return append(list, split(h, good, len(h.Endpoints) <= each, rest, []string{"h0", "h1"})...)
+	return append(list, split(groups, good, len(groups) <= each, rest, []string{"h0", "h1"})...)
 }
 
-func split(h *record.Header, members []int, each bool, together string, classes []string) []band {
+func split(groups []stat.Group, members []int, each bool, together string, classes []string) []band {
 	if len(members) == 0 {
 		return nil
 	}
 	if !each {
-		return []band{{name: fmt.Sprintf("%d %s", len(members), together), class: classes[0], members: members}}
+		all := band{class: classes[0], groups: members}
+		for _, m := range members {
+			all.size += groups[m].Members
+		}
+		all.name = fmt.Sprintf("%d %s", all.size, together)
+		return []band{all}
 	}
 	var list []band
 	for i, m := range members {
-		list = append(list, band{name: h.Endpoints[m], class: classes[i%len(classes)], members: []int{m}})
+		list = append(list, band{name: groups[m].Name, class: classes[i%len(classes)], groups: []int{m}, size: groups[m].Members})
 	}
 	return list
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/lab/record"
+	"github.com/evenkeel/evenkeel/lab/stat"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -120,16 +121,17 @@ func TestFaultRows(t *testing.T) {
 // A figure of a hundred endpoints has a few areas, and each endpoint is in one.
 func TestBands(t *testing.T) {
 	for _, tt := range []struct{ endpoints, faulty, want int }{
-		{6, 0, 6}, {6, 2, 6}, {6, 6, 6}, {100, 0, 1}, {100, 3, 4}, {100, 20, 2}, {12, 8, 5},
+		{6, 0, 6}, {6, 2, 6}, {6, 6, 6}, {100, 0, 1}, {100, 3, 4}, {100, 20, 2}, {12, 8, 5}, {60, 3, 4}, {60, 20, 2}, {60, 0, 1},
 	} {
 		h := &record.Header{Endpoints: make([]string, tt.endpoints)}
 		for i := range tt.faulty {
 			h.Faults = append(h.Faults, record.Fault{Servers: []int{i}})
 		}
-		list := bands(h)
+		groups, _ := stat.Groups(h)
+		list := bands(groups)
 		members := 0
 		for _, b := range list {
-			members += len(b.members)
+			members += b.size
 		}
 		if len(list) != tt.want || members != tt.endpoints {
 			t.Errorf("%d endpoints, %d with faults: %d areas of %d endpoints, want %d areas", tt.endpoints, tt.faulty, len(list), members, tt.want)

@@ -15,6 +15,8 @@ var guide = []term{
 		"This describes the trials at hand: it says nothing about chance. Where a table of verdicts stands, it does. " +
 		"The clairvoyant oracle is a reference and takes no part."},
 	{"Goodput", "Successes within the objective's latency, per second of measured time. “Within objective” is the same as a share of the requests."},
+	{"Unstable", "A trial in which more came in than could be served, or that had to be stopped: it has no steady state, its figures grow with its " +
+		"length, and comparing them says little beyond that. It counts, so that a strategy that lets a system run over is seen, and is never the best."},
 	{"Modes", "How decisions were made: adaptive, by the strategy's own rule; fallback, round robin because the signal was not to be trusted; " +
 		"panic, round robin over everything because too few endpoints were ready. Other proxies do not tell."},
 	{"Over time", "Shaded in orange: a fault is on. Shaded in grey: warm-up, played and not counted. Lower line p50, upper line p99, medians over " +

@@ -26,6 +26,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 type page struct {
 	Style      template.CSS
 	Headline   string
+	Simulated  string // what that means; empty when nothing is
 	Note       string
 	Overview   table
 	Sections   []htmlSection
@@ -35,9 +36,9 @@ type page struct {
 
 type htmlSection struct {
 	ID, Name, Driver string
-	Live             bool
+	Live, Unstable   bool
 	About            []string
-	Voids            []string
+	Warnings         []warning
 	Tables           []titled
 	Percentiles      template.HTML
 	Cards            []card
@@ -56,7 +57,7 @@ type legend struct{ Name, Class string }
 func writeHTML(w io.Writer, in Input, list []section) error {
 	p := page{
 		Style:    template.CSS(figureCSS + pageCSS),
-		Headline: headline(list), Note: overviewNote, Overview: overview(list),
+		Headline: headline(list), Simulated: simulated(list), Note: overviewNote, Overview: overview(list),
 		Guide: guide, Provenance: in.Provenance,
 	}
 	for i := range list {
@@ -68,7 +69,7 @@ func writeHTML(w io.Writer, in Input, list []section) error {
 func (s *section) html() htmlSection {
 	h := htmlSection{
 		ID: s.ID, Name: s.Scenario.Scenario, Driver: driver(s.Driver), Live: s.Driver == record.Live,
-		About: s.about(), Voids: s.voidLines(), Cards: s.cards(),
+		About: s.about(), Warnings: s.warnings(), Unstable: s.unstable() > 0, Cards: s.cards(),
 	}
 	for _, t := range s.tables() {
 		if len(t.Rows) > 0 {
@@ -90,11 +91,11 @@ func (s *section) html() htmlSection {
 func (s *section) legend() []legend {
 	var list []legend
 	sound := 0
-	for _, b := range s.endpoint {
+	for _, b := range s.bands {
 		if b.faulty {
 			list = append(list, legend{b.name + ", with faults", b.class})
 		} else {
-			sound += len(b.members)
+			sound += b.size
 		}
 	}
 	if len(list) > 0 && sound > 0 {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel/evenkeel/lab/record"
@@ -12,6 +13,9 @@ func markdown(list []section) string {
 	var b strings.Builder
 	b.WriteString("# What the laboratory found\n\n")
 	b.WriteString(md(headline(list)) + "\n\n")
+	if text := simulated(list); text != "" {
+		b.WriteString(md(text) + "\n\n")
+	}
 	b.WriteString("The same with all its pictures in one file: [report.html](report.html). " +
 		"When, where and from which sources: [provenance.json](provenance.json).\n\n")
 	b.WriteString("## Overview\n\n" + md(overviewNote) + "\n\n")
@@ -31,10 +35,11 @@ func (s *section) markdown(b *strings.Builder) {
 	for _, line := range s.about() {
 		fmt.Fprintf(b, "%s\n\n", md(line))
 	}
-	for _, line := range s.voidLines() {
-		fmt.Fprintf(b, "- **void:** %s\n", md(line))
+	warnings := s.warnings()
+	for _, w := range warnings {
+		fmt.Fprintf(b, "- **%s:** %s\n", w.Kind, md(w.Text))
 	}
-	if len(s.voidLines()) > 0 {
+	if len(warnings) > 0 {
 		b.WriteString("\n")
 	}
 	files := s.files()
@@ -101,7 +106,7 @@ const overviewNote = "Median p99 of the response time per scenario and subject, 
 
 // headline says what was run.
 func headline(list []section) string {
-	var sim, live, trials, void int
+	var sim, live, trials, void, unstable int
 	for i := range list {
 		s := &list[i]
 		switch s.Driver {
@@ -114,6 +119,7 @@ func headline(list []section) string {
 			trials += len(sub.Trials)
 			void += len(sub.voids())
 		}
+		unstable += s.unstable()
 	}
 	var parts []string
 	if sim > 0 {
@@ -126,10 +132,19 @@ func headline(list []section) string {
 		return "Nothing was run."
 	}
 	text := strings.Join(parts, " and ") + ": " + count(len(names(list)), "subject") + ", " + count(trials, "trial")
-	if void > 0 {
-		text += fmt.Sprintf(", %d of them void", void)
+	if m := marks(void, unstable); m != "" {
+		text += " (" + m + ")"
 	}
 	return text + "."
+}
+
+// simulated says what a simulated figure is; empty when there is none.
+func simulated(list []section) string {
+	if !slices.ContainsFunc(list, func(s section) bool { return s.Driver == record.Sim }) {
+		return ""
+	}
+	return "What is marked as simulated was not measured on a machine: it is the shipped balancing code in virtual time, " +
+		"against simulated servers, without the time that the proxy and the network take."
 }
 
 // about are the lines that introduce a section.
@@ -142,6 +157,9 @@ func (s *section) about() []string {
 		lines = append(lines, s.Notes.Text)
 	}
 	var facts []string
+	if len(s.Set) > 0 {
+		facts = append(facts, "set: "+strings.Join(s.Set, ", "))
+	}
 	if h := s.Header; h != nil {
 		facts = append(facts, count(len(h.Endpoints), "endpoint"), span(h.Duration)+" of which "+span(h.WarmUp)+" warm-up",
 			"client timeout "+span(h.ClientTimeout))

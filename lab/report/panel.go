@@ -102,7 +102,7 @@ func (s *subject) failures(c *canvas, f frame, x scale) {
 
 // shares draws each subject's traffic per endpoint over time, stacked.
 func (s *section) shares() []panel {
-	if s.Header == nil || len(s.endpoint) == 0 {
+	if s.Header == nil || len(s.bands) == 0 {
 		return nil
 	}
 	f := frame{left: 54, top: 8, right: panelW - 10, bottom: shareH - 24}
@@ -113,7 +113,7 @@ func (s *section) shares() []panel {
 		sub := &s.Subjects[i]
 		var c canvas
 		f.shareAxis(&c, y)
-		sub.areas(&c, s.endpoint, x, y)
+		sub.areas(&c, s.bands, x, y)
 		for _, w := range windows(s.Header) {
 			c.line("goal", x.at(w.from), f.top, x.at(w.from), f.bottom)
 			c.line("goal", x.at(w.to), f.top, x.at(w.to), f.bottom)
@@ -130,18 +130,21 @@ func (s *subject) areas(c *canvas, list []band, x, y scale) {
 	base := make([]float64, len(bins))
 	for _, band := range list {
 		top := make([]float64, len(bins))
-		for i, b := range bins {
+		for i := range bins {
+			b := &bins[i]
 			top[i] = base[i]
-			for _, m := range band.members {
-				if m < len(b.Share) {
-					top[i] += b.Share[m]
-				}
+			var answered uint64
+			for _, g := range band.groups {
+				answered += b.Answered[g]
+			}
+			if answered > 0 {
+				top[i] += float64(answered) / float64(b.Answers())
 			}
 		}
 		var d strings.Builder
 		for from := 0; from < len(bins); from++ {
 			to := from
-			for to < len(bins) && bins[to].Share != nil {
+			for to < len(bins) && bins[to].Answers() > 0 {
 				to++
 			}
 			if to > from {

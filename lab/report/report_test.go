@@ -55,20 +55,39 @@ func play(scenario, driver, subject string, block, rate int, slow, keep float64)
 	return t
 }
 
+// digest digests trials, the subjects in the given order, and summarises them.
+func digest(t testing.TB, order []string, trials ...*record.Trial) ([]stat.Digest, stat.Scenario) {
+	t.Helper()
+	var list []stat.Digest
+	for _, trial := range trials {
+		d, err := stat.NewDigester(trial.Header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range trial.Requests {
+			d.Add(r)
+		}
+		done, err := d.Digest(trial.Header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, done)
+	}
+	stat.Sort(list, order)
+	sc, err := stat.Summarise(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list, sc
+}
+
 // input is a report of two scenarios in two drivers, with a void trial and a
 // subject that has no other.
 func input(t testing.TB) Input {
 	t.Helper()
 	var in Input
 	add := func(order []string, trials ...*record.Trial) {
-		digests, err := stat.Digests(trials)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sc, err := stat.SummariseDigests(digests, order)
-		if err != nil {
-			t.Fatal(err)
-		}
+		digests, sc := digest(t, order, trials...)
 		in.Summary.Scenarios = append(in.Summary.Scenarios, sc)
 		in.Digests = append(in.Digests, digests...)
 	}
@@ -216,19 +235,12 @@ func TestEscapes(t *testing.T) {
 	trial.Header.Faults[0].Kind, trial.Header.Faults[0].Note = evil, evil
 	trial.Header.Void = evil
 	sound := play(evil, record.Sim, evil, 1, 100, 5, 1)
-	sound.Header.Endpoints[0] = evil
-	digests, err := stat.Digests([]*record.Trial{trial, sound})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sc, err := stat.SummariseDigests(digests, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	sound.Header.Endpoints[0], sound.Header.Unstable = evil, evil
+	digests, sc := digest(t, nil, trial, sound)
 	p := &Provenance{}
 	p.Add(NewRun([]string{evil}, time.Now(), time.Now()))
 	dir := t.TempDir()
-	err = Write(dir, Input{
+	err := Write(dir, Input{
 		Summary: stat.Summary{Scenarios: []stat.Scenario{sc}}, Digests: digests, Provenance: p,
 		Notes: []Notes{{Scenario: evil, Models: evil, Source: evil, Wins: []string{evil}, Text: evil}},
 	})
@@ -261,14 +273,7 @@ func TestSparse(t *testing.T) {
 		"no requests": func() Input {
 			trial := play("s", record.Sim, "x", 0, 100, 1, 1)
 			trial.Requests = nil
-			digests, err := stat.Digests([]*record.Trial{trial})
-			if err != nil {
-				t.Fatal(err)
-			}
-			sc, err := stat.SummariseDigests(digests, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			digests, sc := digest(t, nil, trial)
 			return Input{Summary: stat.Summary{Scenarios: []stat.Scenario{sc}}, Digests: digests}
 		}(),
 	} {
@@ -281,6 +286,119 @@ func TestSparse(t *testing.T) {
 				t.Errorf("%s: %s has a number that is none", name, file)
 			}
 		}
+	}
+}
+
+// A trial without a steady state counts, and says so wherever its figures stand.
+func TestUnstableIsShown(t *testing.T) {
+	const why = "offered load 1.20 of the capacity"
+	var trials []*record.Trial
+	for block := range 3 {
+		p2c, robin := play("over", record.Sim, "p2c-ewma", block, 20, 5, 1), play("over", record.Sim, "round-robin", block, 20, 60, 1)
+		if block > 0 {
+			p2c.Header.Unstable = why
+		}
+		robin.Header.Unstable = "1000000 requests in flight after 12.3 s: stopped"
+		trials = append(trials, p2c, robin)
+	}
+	trials[1].Header.Void = "noise" // that it is unstable, too, does not matter then
+	digests, sc := digest(t, []string{"p2c-ewma", "round-robin"}, trials...)
+	dir := t.TempDir()
+	if err := Write(dir, Input{Summary: stat.Summary{Scenarios: []stat.Scenario{sc}}, Digests: digests}); err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, dir, MarkdownFile)
+	for _, want := range []string{
+		": 2 subjects, 6 trials (1 void, 4 unstable).\n",
+		"| over (simulated (virtual time)) | 3 (1 void) |",
+		"- **unstable:** p2c-ewma, 2 of 3 trials: " + why + " (block 1)\n- **unstable:** round-robin, 2 of 3 trials: 1000000 requests in flight after 12.3 s: stopped (block 1)\n",
+		"- **void:** round-robin, block 0 (seed 10): noise\n",
+		"| 3 (2 unstable) |", "| 3 (1 void, 2 unstable) |", "(unstable)", "unstable, errors",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("report.md does not say %q", want)
+		}
+	}
+	if strings.Contains(text, " ms** ") || strings.Contains(text, " s** ") {
+		t.Error("report.md calls an unstable subject best")
+	}
+	if page := read(t, dir, HTMLFile); !strings.Contains(page, `<span class="badge flag">unstable</span>`) || !strings.Contains(page, "<b>unstable</b> p2c-ewma, 2 of 3") {
+		t.Error("report.html does not flag the scenario")
+	}
+	// A stable one is best, whatever the figures of the others.
+	steady, twin := play("over", record.Sim, "steady", 0, 20, 200, 1), play("over", record.Sim, "twin", 0, 20, 200, 1)
+	twin.Header.Unstable = why
+	digests, sc = digest(t, []string{"p2c-ewma", "round-robin"}, append(trials, steady, twin)...)
+	if err := Write(dir, Input{Summary: stat.Summary{Scenarios: []stat.Scenario{sc}}, Digests: digests}); err != nil {
+		t.Fatal(err)
+	}
+	text = read(t, dir, MarkdownFile)
+	if n := strings.Count(text, "**2.35 s**"); n != 2 || strings.Count(text, " s** ")+strings.Count(text, " ms** ") != n {
+		t.Errorf("report.md emphasises the stable subject %d times, want it in both tables, and no other", n)
+	}
+	stable := t.TempDir()
+	if err := Write(stable, input(t)); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(read(t, stable, HTMLFile), "badge flag") {
+		t.Error("a scenario without unstable trials is flagged")
+	}
+}
+
+// What is simulated is not taken for measured, and the other way round.
+func TestSimulatedIsMarked(t *testing.T) {
+	for driver, marked := range map[string]bool{record.Sim: true, record.Live: false} {
+		digests, sc := digest(t, nil, play("s", driver, "x", 0, 20, 5, 1))
+		dir := t.TempDir()
+		if err := Write(dir, Input{Summary: stat.Summary{Scenarios: []stat.Scenario{sc}}, Digests: digests}); err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range []string{HTMLFile, MarkdownFile} {
+			above, _, _ := strings.Cut(read(t, dir, file), "Overview")
+			if strings.Contains(above, "was not measured on a machine") != marked || strings.Contains(above, "simulated (virtual time)") != marked {
+				t.Errorf("%s: %s: what stands first says simulated: %t, want %t", driver, file, !marked, marked)
+			}
+		}
+	}
+}
+
+// A thousand endpoints take no more room than a few.
+func TestManyEndpoints(t *testing.T) {
+	trial := play("large", record.Sim, "x", 0, 200, 5, 1)
+	trial.Header.Endpoints = nil
+	for i := range 1000 {
+		trial.Header.Endpoints = append(trial.Header.Endpoints, fmt.Sprintf("server-%03d", i))
+	}
+	for i := range trial.Requests {
+		trial.Requests[i].Endpoint = i % 1000
+	}
+	digests, sc := digest(t, nil, trial)
+	dir := t.TempDir()
+	if err := Write(dir, Input{Summary: stat.Summary{Scenarios: []stat.Scenario{sc}}, Digests: digests}); err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, dir, MarkdownFile)
+	if want := "with faults (1 of 1000): 0.09 %; others 0.09 % to 0.11 % each"; !strings.Contains(text, want) {
+		t.Errorf("report.md does not say %q", want)
+	}
+	if strings.Contains(read(t, dir, HTMLFile), "figure bars") {
+		t.Error("report.html has a bar for many endpoints")
+	}
+	for file, most := range map[string]int{MarkdownFile: 10_000, HTMLFile: 60_000, "figures/large.sim.shares.svg": 10_000} {
+		if page := read(t, dir, file); len(page) > most || strings.Contains(page, "server-500") {
+			t.Errorf("%s has %d bytes, want at most %d and no endpoint but the faulty", file, len(page), most)
+		}
+	}
+	if shares := sc.Subjects[0].Median.Shares; len(shares) != 2 {
+		t.Errorf("the summary has %d shares, want 2", len(shares))
+	}
+	trial.Header.Faults[0].Servers = []int{0, 1, 2, 3, 4}
+	digests, sc = digest(t, nil, trial)
+	if err := Write(dir, Input{Summary: stat.Summary{Scenarios: []stat.Scenario{sc}}, Digests: digests}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "with faults (5 of 1000): 0.46 %;"; !strings.Contains(read(t, dir, MarkdownFile), want) {
+		t.Errorf("report.md does not say %q", want)
 	}
 }
 

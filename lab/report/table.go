@@ -36,10 +36,7 @@ func overview(list []section) table {
 	for i := range list {
 		s := &list[i]
 		most, void := s.trials()
-		trials := cell{Text: fmt.Sprint(most)}
-		if void > 0 {
-			trials.Sub = fmt.Sprintf("%d void", void)
-		}
+		trials := cell{Text: fmt.Sprint(most), Sub: marks(void, 0)} // what is unstable stands with each subject
 		row := []cell{{Text: s.Scenario.Scenario, Sub: driver(s.Driver), Link: s.ID}, trials}
 		best := s.best()
 		for _, name := range subjects {
@@ -60,11 +57,16 @@ func (s *subject) overviewCell(best *float64) cell {
 		return cell{Text: "void"}
 	}
 	c := cell{Text: duration(s.p99())}
-	if s.Median.ErrorRatio > 0 {
-		c.Sub = "errors " + percent(s.Median.ErrorRatio)
+	var notes []string
+	if s.unstable() > 0 {
+		notes = append(notes, "unstable")
 	}
+	if s.Median.ErrorRatio > 0 {
+		notes = append(notes, "errors "+percent(s.Median.ErrorRatio))
+	}
+	c.Sub = strings.Join(notes, ", ")
 	if v := s.p99(); v != nil && best != nil && !reference(s.Name) {
-		c.Strong = c.Text == duration(best)
+		c.Strong = s.eligible() && c.Text == duration(best)
 		for _, limit := range []float64{1.1, 1.5, 3, 10} {
 			if *v > limit**best {
 				c.Tint++
@@ -81,10 +83,7 @@ func (s *section) latencies() table {
 	for i := range s.Subjects {
 		sub := &s.Subjects[i]
 		row := []cell{{Text: sub.Name}}
-		trials := cell{Text: fmt.Sprint(len(sub.Trials))}
-		if void := len(sub.voids()); void > 0 {
-			trials.Sub = fmt.Sprintf("%d void", void)
-		}
+		trials := cell{Text: fmt.Sprint(len(sub.Trials)), Sub: marks(len(sub.voids()), sub.unstable())}
 		m := sub.Median
 		if m == nil {
 			for range len(t.Head) - 2 {
@@ -97,12 +96,24 @@ func (s *section) latencies() table {
 		for _, v := range []*float64{l.Mean, l.P50, l.P90, l.P99, l.P999, l.Max, m.LatencyOK.P99} {
 			row = append(row, cell{Text: duration(v)})
 		}
-		row[4].Strong = best != nil && l.P99 != nil && !reference(sub.Name) && duration(l.P99) == duration(best)
+		row[4].Strong = best != nil && l.P99 != nil && sub.eligible() && duration(l.P99) == duration(best)
 		row = append(row, cell{Text: percent(m.ErrorRatio)}, cell{Text: significant(m.GoodputRPS) + " /s"},
 			cell{Text: percent(m.WithinObjective)}, trials)
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// marks says how many trials are void, and unstable; empty when none is.
+func marks(void, unstable int) string {
+	var parts []string
+	if void > 0 {
+		parts = append(parts, fmt.Sprintf("%d void", void))
+	}
+	if unstable > 0 {
+		parts = append(parts, fmt.Sprintf("%d unstable", unstable))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // voids are the subject's trials that do not count.
@@ -154,39 +165,51 @@ func (s *section) shareText(shares []stat.Share) string {
 	if len(shares) == 0 || s.Header == nil {
 		return ""
 	}
-	bad := faulted(s.Header)
 	var sum float64
-	low, high, n := 2.0, -1.0, 0
-	for i, sh := range shares {
-		if i < len(bad) && bad[i] {
+	low, high, n, all := 2.0, -1.0, 0, 0
+	for _, sh := range shares {
+		all += max(sh.Members, 1)
+		if s.faulty(sh.Endpoint) {
 			sum += sh.Share
-			n++
+			n += max(sh.Members, 1)
 			continue
 		}
-		low, high = min(low, sh.Share), max(high, sh.Share)
+		least, most := sh.Share, sh.Share
+		if sh.Least != nil && sh.Most != nil {
+			least, most = *sh.Least, *sh.Most
+		}
+		low, high = min(low, least), max(high, most)
 	}
 	rest := fmt.Sprintf("%s to %s each", percent(low), percent(high))
 	if n == 0 {
 		return rest
 	}
-	return fmt.Sprintf("with faults (%d of %d): %s; others %s", n, len(shares), percent(sum), rest)
+	return fmt.Sprintf("with faults (%d of %d): %s; others %s", n, all, percent(sum), rest)
 }
 
-// shareBars draws a bar per endpoint, up to sixty, those with faults set off.
+// faulty reports whether the group of that name is one with faults.
+func (s *section) faulty(name string) bool {
+	return slices.ContainsFunc(s.groups, func(g stat.Group) bool { return g.Faulty && g.Name == name })
+}
+
+// shareBars draws a bar per endpoint, those with faults set off; none where several
+// endpoints share a figure.
 func (s *section) shareBars(shares []stat.Share) template.HTML {
-	const most, w, h = 60, 7.0, 26.0
-	if len(shares) == 0 || len(shares) > most || s.Header == nil {
+	const w, h = 7.0, 26.0
+	if len(shares) == 0 || s.Header == nil {
 		return ""
 	}
-	bad := faulted(s.Header)
 	var top float64
 	for _, sh := range shares {
+		if sh.Members > 1 {
+			return ""
+		}
 		top = max(top, sh.Share)
 	}
 	var c canvas
 	for i, sh := range shares {
 		class := "h0"
-		if i < len(bad) && bad[i] {
+		if s.faulty(sh.Endpoint) {
 			class = "f0"
 		}
 		height := max(sh.Share/max(top, 1e-9)*h, 0.6)
@@ -245,23 +268,13 @@ func (s *section) generators() table {
 // verdicts lists the comparisons that statistics have decided; empty without any.
 func (s *section) verdicts() table {
 	t := table{Head: []string{"subject", "baseline", "metric", "ratio", "95 % interval", "adjusted p", "verdict"}}
-	for _, v := range s.Verdicts {
+	for i := range s.Verdicts {
+		v := &s.Verdicts[i]
 		t.Rows = append(t.Rows, []cell{
-			{Text: v.Subject}, {Text: v.Baseline}, {Text: v.Metric}, {Text: fmt.Sprintf("%.3f", v.Ratio)},
-			{Text: fmt.Sprintf("%.3f to %.3f", v.CI95[0], v.CI95[1])}, {Text: fmt.Sprintf("%.4f", v.PAdjusted)},
+			{Text: v.Subject}, {Text: v.Baseline}, {Text: string(v.Metric)}, {Text: fmt.Sprint(v.Ratio)},
+			{Text: fmt.Sprint(v.CI95)}, {Text: fmt.Sprintf("%.4f", v.PAdjusted)},
 			{Text: v.Verdict, Strong: v.Verdict == stat.Win || v.Verdict == stat.Loss},
 		})
 	}
 	return t
-}
-
-// voidLines says which trials do not count, and why.
-func (s *section) voidLines() []string {
-	var lines []string
-	for i := range s.Subjects {
-		for _, t := range s.Subjects[i].voids() {
-			lines = append(lines, fmt.Sprintf("%s, block %d (seed %d): %s", s.Subjects[i].Name, t.Block, t.Seed, t.Void))
-		}
-	}
-	return lines
 }

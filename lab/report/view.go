@@ -41,7 +41,8 @@ type section struct {
 	Notes    Notes
 	Header   *record.Header // of the first trial that is there; nil when none is
 	Subjects []subject
-	endpoint []band
+	groups   []stat.Group // of endpoints
+	bands    []band
 }
 
 // subject is one subject of a section.
@@ -74,7 +75,8 @@ func sections(in Input) []section {
 			})
 		}
 		if s.Header != nil {
-			s.endpoint = bands(s.Header)
+			s.groups, _ = stat.Groups(s.Header)
+			s.bands = bands(s.groups)
 		}
 		list = append(list, s)
 	}
@@ -143,8 +145,12 @@ func (s *subject) p99() *float64 {
 	return s.Median.Latency.P99
 }
 
-// best is the lowest median p99 among the subjects that compete; nil when fewer
-// than two have one.
+// eligible reports whether a subject may be called best: the reference may not, and
+// neither may one with trials that have no steady state.
+func (s *subject) eligible() bool { return !reference(s.Name) && s.unstable() == 0 }
+
+// best is the lowest median p99 among the eligible subjects; nil when fewer than two
+// compete.
 func (s *section) best() *float64 {
 	var best *float64
 	competing := 0
@@ -155,6 +161,9 @@ func (s *section) best() *float64 {
 			continue
 		}
 		competing++
+		if !sub.eligible() {
+			continue
+		}
 		if best == nil || *v < *best {
 			best = v
 		}

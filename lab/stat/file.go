@@ -8,36 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 // File is the name of the summary inside a results folder.
 const File = "summary.json"
-
-// Merge puts the scenarios of other into s: an entry of the same scenario and
-// driver is replaced where it stands, the others follow in their order.
-func (s *Summary) Merge(other Summary) {
-	for _, o := range other.Scenarios {
-		i := slices.IndexFunc(s.Scenarios, func(e Scenario) bool {
-			return e.Scenario == o.Scenario && e.Driver == o.Driver
-		})
-		if i < 0 {
-			s.Scenarios = append(s.Scenarios, o)
-		} else {
-			s.Scenarios[i] = o
-		}
-	}
-}
-
-// Find returns the entry of a scenario and driver, nil when there is none.
-func (s *Summary) Find(scenario, driver string) *Scenario {
-	for i := range s.Scenarios {
-		if e := &s.Scenarios[i]; e.Scenario == scenario && e.Driver == driver {
-			return e
-		}
-	}
-	return nil
-}
 
 // Encode writes s as indented JSON with the Version of this package. Lists are
 // never null.
@@ -64,18 +38,7 @@ func WriteSummary(dir string, s Summary) error {
 	if err := s.Encode(&b); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("stat: %w", err)
-	}
-	path := filepath.Join(dir, File)
-	// One writer a folder: a fixed temporary name leaves at most one behind.
-	if err := os.WriteFile(path+".tmp", b.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("stat: %w", err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return fmt.Errorf("stat: %w", err)
-	}
-	return nil
+	return writeFile(filepath.Join(dir, File), b.Bytes())
 }
 
 // ReadSummary reads DIR/summary.json. A missing file is an error that wraps

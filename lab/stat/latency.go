@@ -3,13 +3,11 @@ package stat
 import (
 	"math"
 	"slices"
-	"time"
-
-	"gonum.org/v1/gonum/stat"
 )
 
-// Latency describes a sample of durations, in seconds. A figure that the sample
-// is too small to carry is nil (null in JSON); the zero value is an empty sample.
+// Latency describes a sample of durations, in seconds: count, mean and maximum exactly,
+// percentiles to 0.05 %. A figure that the sample is too small to carry is nil (null in
+// JSON); the zero value is an empty sample.
 type Latency struct {
 	Mean *float64 `json:"mean"`
 	P50  *float64 `json:"p50"`
@@ -29,39 +27,24 @@ const (
 	floorP999 = 3690
 )
 
-// latencyOf describes a sorted sample. Its percentiles are exact order
-// statistics, the inverse of the empirical distribution: the p-quantile of n
-// durations is the ⌈p·n⌉-th smallest.
-func latencyOf(sorted []float64) Latency {
+// latencyOf describes a sample. Its percentiles are order statistics, the inverse of
+// the empirical distribution: the p-quantile of n durations is the ⌈p·n⌉-th smallest.
+func latencyOf(h *histogram) Latency {
 	var l Latency
-	n := len(sorted)
-	if n == 0 {
+	if h.count == 0 {
 		return l
 	}
-	l.Mean = new(stat.Mean(sorted, nil))
-	l.Max = new(sorted[n-1])
-	for _, p := range []struct {
+	l.Mean, l.Max = new(h.mean()), new(h.high.Seconds())
+	at := h.quantiles(0.50, 0.90, 0.99, 0.999)
+	for i, p := range []struct {
 		of    **float64
-		q     float64
-		floor int
-	}{
-		{&l.P50, 0.50, floorP50},
-		{&l.P90, 0.90, floorP90},
-		{&l.P99, 0.99, floorP99},
-		{&l.P999, 0.999, floorP999},
-	} {
-		if n >= p.floor {
-			*p.of = new(stat.Quantile(p.q, stat.Empirical, sorted, nil))
+		floor uint64
+	}{{&l.P50, floorP50}, {&l.P90, floorP90}, {&l.P99, floorP99}, {&l.P999, floorP999}} {
+		if h.count >= p.floor {
+			*p.of = new(at[i].Seconds())
 		}
 	}
 	return l
-}
-
-// quantile is stat.Quantile with stat.Empirical, which scans the sample from its
-// start, in one step: curves and timelines ask for many.
-func quantile[T any](p float64, sorted []T) T {
-	at := int(math.Ceil(p*float64(len(sorted)))) - 1
-	return sorted[min(max(at, 0), len(sorted)-1)]
 }
 
 // median returns the median of values, the mean of the middle two of an even
@@ -123,49 +106,46 @@ const curveSteps = 16
 // curveDecades ends every curve: at the 99.999th percentile.
 const curveDecades = 5
 
-// curveOf returns the quantiles of a sorted sample at 1/(1-q) = 10^(i/16), as far
-// as the sample carries them: the floors of Latency, carried on to any q >= 0.5 as
-// the smallest n with q^n <= 0.025. (That gives 3688 for the 99.9th percentile
-// where the floor says 3690.) The grid depends on nothing else, so that points of
-// different trials can be compared.
-func curveOf(sorted []float64) []CurvePoint {
-	var curve []CurvePoint
+// curveGrid are the quantiles of every curve: those at 1/(1-q) = 10^(i/16). It depends
+// on nothing, so that points of different trials can be compared.
+var curveGrid = func() (grid []float64) {
 	for i := range curveDecades*curveSteps + 1 {
-		q := 1 - math.Pow(10, -float64(i)/curveSteps)
-		floor := math.Ceil(math.Log(0.025) / math.Log(max(q, 0.5)))
-		if float64(len(sorted)) < floor {
-			break
-		}
-		curve = append(curve, CurvePoint{q, quantile(q, sorted)})
+		grid = append(grid, 1-math.Pow(10, -float64(i)/curveSteps))
+	}
+	return grid
+}()
+
+// curveOf returns the quantiles of a sample at curveGrid, in seconds, as far as the
+// sample carries them: the floors of Latency, carried on to any q >= 0.5 as the smallest
+// n with q^n <= 0.025. (That gives 3688 for the 99.9th percentile where the floor says
+// 3690.)
+func curveOf(h *histogram) []float64 {
+	n := 0
+	for n < len(curveGrid) && float64(h.count) >= math.Ceil(math.Log(0.025)/math.Log(max(curveGrid[n], 0.5))) {
+		n++
+	}
+	curve := make([]float64, 0, n)
+	for _, d := range h.quantiles(curveGrid[:n]...) {
+		curve = append(curve, d.Seconds())
 	}
 	return curve
 }
 
-// MedianCurve takes the median of the trials' curves at each quantile that any of
-// them reaches.
+// MedianCurve takes the median of the trials' curves at each quantile that any of them
+// reaches. Void trials are left out.
 func MedianCurve(digests []Digest) []CurvePoint {
 	var curve []CurvePoint
-	for i := 0; ; i++ {
+	for i, q := range curveGrid {
 		var values []float64
-		var q float64
 		for _, d := range digests {
 			if d.Header.Void == "" && i < len(d.Curve) {
-				q = d.Curve[i].Q
-				values = append(values, d.Curve[i].Seconds)
+				values = append(values, d.Curve[i])
 			}
 		}
 		if len(values) == 0 {
-			return curve
+			break
 		}
 		curve = append(curve, CurvePoint{q, median(values)})
 	}
-}
-
-// seconds turns sorted durations into seconds.
-func seconds(sorted []time.Duration) []float64 {
-	s := make([]float64, len(sorted))
-	for i, d := range sorted {
-		s[i] = d.Seconds()
-	}
-	return s
+	return curve
 }

@@ -2,21 +2,24 @@ package stat
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"gonum.org/v1/gonum/stat"
 )
 
-func floats(n int, of func(i int) float64) []float64 {
-	s := make([]float64, n)
-	for i := range s {
-		s[i] = of(i)
+// counted is a histogram of 1, 2, …, n milliseconds.
+func counted(n int) *histogram {
+	h := newHistogram(fine)
+	for i := range n {
+		h.add(time.Duration(i+1) * ms)
 	}
-	return s
+	return &h
 }
+
+// near accepts what a histogram makes of a percentile.
+func near(got, want float64) bool { return math.Abs(got-want) <= want/2048 }
 
 func TestLatencyFloors(t *testing.T) {
 	tests := []struct {
@@ -28,7 +31,7 @@ func TestLatencyFloors(t *testing.T) {
 		{3689, "mean p50 p90 p99 max"}, {3690, "mean p50 p90 p99 p999 max"},
 	}
 	for _, tt := range tests {
-		l := latencyOf(floats(tt.n, func(i int) float64 { return float64(i + 1) }))
+		l := latencyOf(counted(tt.n))
 		got := ""
 		for _, f := range []struct {
 			name string
@@ -47,25 +50,24 @@ func TestLatencyFloors(t *testing.T) {
 	}
 }
 
-// Of 1, 2, …, 10000 the p-quantile is 10000·p, exactly.
+// Of 1, 2, …, 10000 ms the p-quantile is 10000·p ms.
 func TestLatencyValues(t *testing.T) {
-	l := latencyOf(floats(10_000, func(i int) float64 { return float64(i + 1) }))
-	want := Latency{Mean: new(5000.5), P50: new(5000.0), P90: new(9000.0), P99: new(9900.0), P999: new(9990.0), Max: new(10000.0)}
-	if diff := cmp.Diff(want, l); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	l := latencyOf(counted(10_000))
+	if *l.Mean != 5.0005 || *l.Max != 10 {
+		t.Errorf("mean %v, max %v; want 5.0005 and 10, exactly", *l.Mean, *l.Max)
 	}
-}
-
-func TestQuantileAgainstGonum(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	for n := 1; n < 2000; n += 1 + n/7 {
-		sorted := floats(n, func(int) float64 { return rng.ExpFloat64() })
-		slices.Sort(sorted)
-		for _, p := range append([]float64{0, 0.5, 0.9, 0.99, 0.999, 1}, rng.Float64(), rng.Float64(), float64(n/2)/float64(n)) {
-			if got, want := quantile(p, sorted), stat.Quantile(p, stat.Empirical, sorted, nil); got != want {
-				t.Errorf("n=%d p=%v: %v, gonum says %v", n, p, got, want)
-			}
+	for want, got := range map[float64]float64{5: *l.P50, 9: *l.P90, 9.9: *l.P99, 9.99: *l.P999} {
+		if !near(got, want) {
+			t.Errorf("got %v, want %v to 0.05 %%", got, want)
 		}
+	}
+	// A sample of one value is that value, not the middle of a cell.
+	h := newHistogram(fine)
+	for range 5000 {
+		h.add(5 * time.Second)
+	}
+	if l := latencyOf(&h); *l.P50 != 5 || *l.P999 != 5 {
+		t.Errorf("p50 %v, p99.9 %v of nothing but 5 s", *l.P50, *l.P999)
 	}
 }
 
@@ -93,20 +95,34 @@ func TestMedian(t *testing.T) {
 // A curve rises, starts at the minimum, and ends where the sample does not carry
 // more.
 func TestCurve(t *testing.T) {
-	curve := curveOf(floats(1000, func(i int) float64 { return float64(i + 1) }))
-	if curve[0] != (CurvePoint{0, 1}) {
+	curve := curveOf(counted(1000))
+	if !near(curve[0], 0.001) {
 		t.Errorf("first point %v, want the minimum", curve[0])
 	}
 	for i := 1; i < len(curve); i++ {
-		if curve[i].Q <= curve[i-1].Q || curve[i].Seconds < curve[i-1].Seconds {
+		if curveGrid[i] <= curveGrid[i-1] || curve[i] < curve[i-1] {
 			t.Errorf("falls from %v to %v", curve[i-1], curve[i])
 		}
 	}
 	// q^1000 <= 0.025 up to q = 0.99632; the grid has 0.99578 and 0.99684 there.
-	if last := curve[len(curve)-1]; math.Abs(last.Q-0.99578) > 1e-5 || last.Seconds != 996 {
-		t.Errorf("last point %v, want {0.99578 996}", last)
+	last := len(curve) - 1
+	if math.Abs(curveGrid[last]-0.99578) > 1e-5 || !near(curve[last], 0.996) {
+		t.Errorf("last point %v at %v, want 0.996 at 0.99578", curve[last], curveGrid[last])
 	}
-	if got := curveOf(nil); got != nil {
+	if got := curveOf(counted(0)); len(got) != 0 {
 		t.Errorf("curve of nothing: %v", got)
+	}
+}
+
+func TestMedianCurve(t *testing.T) {
+	void := Digest{Curve: []float64{9, 9, 9}}
+	void.Header.Void = "noise"
+	got := MedianCurve([]Digest{{Curve: []float64{1, 2}}, void, {Curve: []float64{3}}})
+	want := []CurvePoint{{0, 2}, {curveGrid[1], 2}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := MedianCurve([]Digest{void}); got != nil {
+		t.Errorf("the curve of void trials: %v", got)
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/evenkeel/evenkeel/lab/record"
 )
 
 // Version is the version of summary.json.
@@ -15,19 +13,28 @@ const Version = 1
 
 // Summary is the content of summary.json.
 type Summary struct {
-	Version   int        `json:"version"`
+	Version int `json:"version"`
+	// Rule is that of the verdicts; nil before there are any.
+	Rule      *Rule      `json:"rule,omitempty"`
 	Scenarios []Scenario `json:"scenarios"`
 }
 
 // Scenario is what one driver made of one scenario.
 type Scenario struct {
 	Scenario string `json:"scenario"`
-	Driver   string `json:"driver"`
+	// Set is what was set in place of the scenario's own, as PATH=VALUE.
+	Set    []string `json:"set,omitempty"`
+	Driver string   `json:"driver"`
 	// Seed is that of the first block; the caller may put the experiment's seed in
 	// its place.
-	Seed     uint64    `json:"seed"`
+	Seed uint64 `json:"seed"`
+	// Metric is what the subjects are compared by.
+	Metric   Metric    `json:"metric"`
 	Subjects []Subject `json:"subjects"`
-	Verdicts []Verdict `json:"verdicts"`
+	// Verdicts and Distances are Judge's: of the subjects but the baseline and the
+	// references, and from the reference if there is one.
+	Verdicts  []Verdict  `json:"verdicts"`
+	Distances []Distance `json:"distances,omitempty"`
 }
 
 // Subject is one subject's trials, by block, and what they have in the middle.
@@ -39,71 +46,16 @@ type Subject struct {
 	Median *Figures `json:"median"`
 }
 
-// Verdicts.
-const (
-	Win       = "WIN"
-	Loss      = "LOSS"
-	Tie       = "TIE" // shown to be equivalent, not merely not shown to differ
-	Undecided = "UNDECIDED"
-)
-
-// Verdict is a comparison of one subject with a baseline.
-type Verdict struct {
-	Baseline  string     `json:"baseline"`
-	Subject   string     `json:"subject"`
-	Metric    string     `json:"metric"`
-	Ratio     float64    `json:"ratio"` // subject over baseline: below 1 is better
-	CI95      [2]float64 `json:"ci95"`
-	PAdjusted float64    `json:"p_adjusted"`
-	Verdict   string     `json:"verdict"`
-}
-
-// Summarise summarises the trials of one scenario and driver, with the subjects in
-// the given order; subjects that order does not name follow by name, names in
-// order without a trial are left out. It is an error if the trials are of
-// different scenarios or drivers, if a subject has two trials of one block, or if
-// trials of one block have different seeds.
-func Summarise(trials []*record.Trial, order []string) (Scenario, error) {
-	digests, err := Digests(trials)
-	if err != nil {
-		return Scenario{}, err
-	}
-	return SummariseDigests(digests, order)
-}
-
-// SummariseDigests is Summarise for trials that have been digested already.
-func SummariseDigests(digests []Digest, order []string) (Scenario, error) {
-	if len(digests) == 0 {
-		return Scenario{}, errors.New("stat: no trials to summarise")
-	}
-	list := slices.Clone(digests)
-	slices.SortStableFunc(list, func(a, b Digest) int {
+// Sort sorts digests of one scenario and driver by subject and block, the subjects in
+// the given order; those that it does not name follow by name.
+func Sort(digests []Digest, order []string) {
+	slices.SortStableFunc(digests, func(a, b Digest) int {
 		return cmp.Or(
 			cmp.Compare(place(order, a.Header.Subject), place(order, b.Header.Subject)),
 			cmp.Compare(a.Header.Subject, b.Header.Subject),
 			cmp.Compare(a.Header.Block, b.Header.Block),
 		)
 	})
-	if err := consistent(list); err != nil {
-		return Scenario{}, err
-	}
-	first := slices.MinFunc(list, func(a, b Digest) int { return cmp.Compare(a.Header.Block, b.Header.Block) })
-	s := Scenario{
-		Scenario: first.Header.Scenario,
-		Driver:   first.Header.Driver,
-		Seed:     first.Header.Seed,
-		Subjects: []Subject{},
-		Verdicts: []Verdict{},
-	}
-	for len(list) > 0 {
-		n := 1
-		for n < len(list) && list[n].Header.Subject == list[0].Header.Subject {
-			n++
-		}
-		s.Subjects = append(s.Subjects, subject(list[:n]))
-		list = list[n:]
-	}
-	return s, nil
 }
 
 // place is the index of a subject in order; those that are not named come last.
@@ -112,6 +64,38 @@ func place(order []string, subject string) int {
 		return i
 	}
 	return len(order)
+}
+
+// Summarise summarises the trials of one scenario and driver, which must be sorted
+// (Sort). It is an error if there are none, if they are of different scenarios or
+// drivers, if a subject has two trials of one block, or if trials of one block have
+// different seeds.
+func Summarise(sorted []Digest) (Scenario, error) {
+	if len(sorted) == 0 {
+		return Scenario{}, errors.New("stat: no trials to summarise")
+	}
+	if err := consistent(sorted); err != nil {
+		return Scenario{}, err
+	}
+	first := slices.MinFunc(sorted, func(a, b Digest) int { return cmp.Compare(a.Header.Block, b.Header.Block) })
+	s := Scenario{
+		Scenario: first.Header.Scenario,
+		Set:      first.Header.Set,
+		Driver:   first.Header.Driver,
+		Seed:     first.Header.Seed,
+		Metric:   cmp.Or(Metric(first.Header.Metric), DefaultMetric),
+		Subjects: []Subject{},
+		Verdicts: []Verdict{},
+	}
+	for rest := sorted; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].Header.Subject == rest[0].Header.Subject {
+			n++
+		}
+		s.Subjects = append(s.Subjects, subject(rest[:n]))
+		rest = rest[n:]
+	}
+	return s, nil
 }
 
 // consistent looks for trials that cannot be of one experiment, in a list sorted
@@ -194,21 +178,28 @@ func medianFigures(of []Figures) Figures {
 func medianShares(of []Figures) []Share {
 	at := make(map[string]int)
 	shares := []Share{}
-	var values [][]float64
+	var values, least, most [][]float64
 	for t := range of {
 		for _, s := range of[t].Shares {
 			i, ok := at[s.Endpoint]
 			if !ok {
 				i = len(shares)
 				at[s.Endpoint] = i
-				shares = append(shares, Share{Endpoint: s.Endpoint})
+				shares = append(shares, Share{Endpoint: s.Endpoint, Members: s.Members})
 				values = append(values, make([]float64, len(of)))
+				least, most = append(least, nil), append(most, nil)
 			}
 			values[i][t] += s.Share
+			if s.Least != nil && s.Most != nil {
+				least[i], most[i] = append(least[i], *s.Least), append(most[i], *s.Most)
+			}
 		}
 	}
 	for i := range shares {
 		shares[i].Share = median(values[i])
+		if least[i] != nil {
+			shares[i].Least, shares[i].Most = new(median(least[i])), new(median(most[i]))
+		}
 	}
 	return shares
 }

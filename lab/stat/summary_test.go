@@ -41,7 +41,45 @@ func steady(subject string, block, n int, latency time.Duration) *record.Trial {
 	return t
 }
 
-func TestTrial(t *testing.T) {
+// digest digests a trial, its requests in a strange order.
+func digest(trial *record.Trial) (Digest, error) {
+	d, err := NewDigester(trial.Header)
+	if err != nil {
+		return Digest{}, err
+	}
+	n := len(trial.Requests)
+	for i := range n / 2 {
+		d.Add(trial.Requests[n-1-i])
+		d.Add(trial.Requests[i])
+	}
+	if n%2 == 1 {
+		d.Add(trial.Requests[n/2])
+	}
+	return d.Digest(trial.Header)
+}
+
+// digests digests trials.
+func digests(t testing.TB, trials ...*record.Trial) (all []Digest) {
+	t.Helper()
+	for _, trial := range trials {
+		d, err := digest(trial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// summarise sorts and summarises trials.
+func summarise(t testing.TB, order []string, trials ...*record.Trial) (Scenario, error) {
+	t.Helper()
+	all := digests(t, trials...)
+	Sort(all, order)
+	return Summarise(all)
+}
+
+func TestFigures(t *testing.T) {
 	at := func(d time.Duration) core.Instant { return core.Instant(d) }
 	trial := &record.Trial{Header: header("x", 3)}
 	trial.Header.Decisions = []record.Decisions{
@@ -56,7 +94,7 @@ func TestTrial(t *testing.T) {
 		{Seq: 3, Planned: at(3 * time.Second), Sent: at(3 * time.Second), Done: at(3001 * ms), Endpoint: 1, Code: 503}, // fast failure: 5 s
 		{Seq: 4, Planned: at(4 * time.Second), Sent: at(4 * time.Second), Done: at(10 * time.Second), Endpoint: -1},    // 6 s
 	}
-	got, err := Trial(trial)
+	d, err := digest(trial)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,23 +103,24 @@ func TestTrial(t *testing.T) {
 		Modes:     Modes{Adaptive: 0.75, Fallback: 0.25},
 		Latency:   Latency{Mean: new((0.1 + 0.101 + 5 + 6) / 4), Max: new(6.0)},
 		LatencyOK: Latency{Mean: new((0.1 + 0.101) / 2), Max: new(0.101)},
-		Shares:    []Share{{"a", 2.0 / 3}, {"b", 1.0 / 3}},
+		Shares:    []Share{{Endpoint: "a", Share: 2.0 / 3}, {Endpoint: "b", Share: 1.0 / 3}},
 		Reasons:   []Reason{{"adaptive", "", 0.75}, {"fallback", "signal-thin", 0.125}, {"fallback", "signal-flat", 0.125}},
 	}}
-	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
+	if diff := cmp.Diff(want, d.Summary, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 
 	trial.Header.Driver = record.Live
-	if got, err = Trial(trial); err != nil {
+	if d, err = digest(trial); err != nil {
 		t.Fatal(err)
 	}
+	got := d.Summary
 	if got.Service == nil || math.Abs(*got.Service.Mean-(0.09+0.101+0.001+6)/4) > 1e-12 {
 		t.Errorf("service time %+v, want a mean of 1.548 s, from the send, failures as they were", got.Service)
 	}
 }
 
-func TestTrialErrors(t *testing.T) {
+func TestDigesterErrors(t *testing.T) {
 	for name, breakIt := range map[string]func(*record.Trial){
 		"no measured time": func(t *record.Trial) { t.Header.WarmUp = t.Header.Duration },
 		"unknown mode":     func(t *record.Trial) { t.Header.Decisions = []record.Decisions{{Mode: "clever", Count: 1}} },
@@ -90,7 +129,7 @@ func TestTrialErrors(t *testing.T) {
 	} {
 		trial := steady("x", 0, 10, ms)
 		breakIt(trial)
-		if _, err := Trial(trial); err == nil {
+		if _, err := digest(trial); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -99,14 +138,13 @@ func TestTrialErrors(t *testing.T) {
 func TestSummarise(t *testing.T) {
 	void := steady("p2c-ewma", 2, 100, 9000*ms)
 	void.Header.Void = "the generator fell behind"
-	trials := []*record.Trial{
+	got, err := summarise(t, []string{"round-robin", "p2c-ewma"},
 		steady("zeta", 0, 100, 30*ms),
 		void,
 		steady("p2c-ewma", 1, 200, 20*ms),
 		steady("p2c-ewma", 0, 101, 10*ms),
 		steady("alpha", 0, 3, 40*ms),
-	}
-	got, err := Summarise(trials, []string{"round-robin", "p2c-ewma"})
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +173,7 @@ func TestSummarise(t *testing.T) {
 func TestSummariseAllVoid(t *testing.T) {
 	trial := steady("x", 0, 10, ms)
 	trial.Header.Void = "noise"
-	got, err := Summarise([]*record.Trial{trial}, nil)
+	got, err := summarise(t, nil, trial)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,19 +191,23 @@ func TestSummariseErrors(t *testing.T) {
 	for name, trials := range map[string][]*record.Trial{
 		"nothing": nil, "two scenarios": {x, other}, "twice": {x, x}, "two seeds in a block": {x, seed},
 	} {
-		if _, err := Summarise(trials, nil); err == nil {
+		if _, err := summarise(t, nil, trials...); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 }
 
 func TestMedianSharesAndReasons(t *testing.T) {
-	of := []Figures{
-		{Shares: []Share{{"a", 0.2}, {"b", 0.8}}, Reasons: []Reason{{"fallback", "signal-thin", 1}}},
-		{Shares: []Share{{"a", 0.4}, {"b", 0.6}}, Reasons: []Reason{{"adaptive", "", 1}}},
-		{Shares: []Share{{"a", 0.5}, {"c", 0.5}}, Reasons: []Reason{{"adaptive", "", 0.6}, {"fallback", "barred", 0.4}}},
+	one := func(name string, share float64) Share { return Share{Endpoint: name, Share: share} }
+	many := func(share, least, most float64) Share {
+		return Share{Endpoint: "99 others", Share: share, Members: 99, Least: &least, Most: &most}
 	}
-	if diff := cmp.Diff([]Share{{"a", 0.4}, {"b", 0.6}, {"c", 0}}, medianShares(of)); diff != "" {
+	of := []Figures{
+		{Shares: []Share{one("a", 0.2), one("b", 0.8), many(0.1, 0.01, 0.05)}, Reasons: []Reason{{"fallback", "signal-thin", 1}}},
+		{Shares: []Share{one("a", 0.4), one("b", 0.6), many(0.2, 0.02, 0.06)}, Reasons: []Reason{{"adaptive", "", 1}}},
+		{Shares: []Share{one("a", 0.5), one("c", 0.5), many(0.3, 0.05, 0.09)}, Reasons: []Reason{{"adaptive", "", 0.6}, {"fallback", "barred", 0.4}}},
+	}
+	if diff := cmp.Diff([]Share{one("a", 0.4), one("b", 0.6), many(0.2, 0.02, 0.06), one("c", 0)}, medianShares(of)); diff != "" {
 		t.Errorf("shares (-want +got):\n%s", diff)
 	}
 	want := []Reason{{"adaptive", "", 0.6}, {"fallback", "barred", 0}, {"fallback", "signal-thin", 0}}
@@ -179,7 +221,7 @@ func TestSummaryKeys(t *testing.T) {
 	trial := steady("x", 0, 10, ms)
 	trial.Header.Driver = record.Live
 	trial.Header.Generator = &record.Generator{PeakInFlight: 4}
-	s, err := Summarise([]*record.Trial{trial}, nil)
+	s, err := summarise(t, nil, trial)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +257,7 @@ func TestSummaryKeys(t *testing.T) {
 		of   any
 		want string
 	}{
-		{entry, "driver scenario seed subjects verdicts"},
+		{entry, "driver metric scenario seed subjects verdicts"},
 		{one, "median name trials"},
 		{median, figures},
 		{row, "block error_ratio generator goodput_rps latency_ok_seconds latency_seconds modes reasons requests seed service_seconds shares within_objective"},
@@ -239,11 +281,11 @@ func TestSummaryFile(t *testing.T) {
 	if _, err := ReadSummary(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v, want ErrNotExist", err)
 	}
-	s, err := Summarise([]*record.Trial{steady("x", 0, 500, ms), steady("x", 1, 500, 3*ms)}, nil)
+	s, err := summarise(t, nil, steady("x", 0, 500, ms), steady("x", 1, 500, 3*ms))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Verdicts = []Verdict{{"round-robin", "x", "p99", 0.5, [2]float64{0.4, 0.6}, 0.01, Win}}
+	s.Verdicts = []Verdict{{Baseline: "round-robin", Subject: "x", Metric: P99, Effect: Effect{Ratio: new(0.5), CI95: &[2]float64{0.4, 0.6}}, PAdjusted: 0.01, Verdict: Win}}
 	want := Summary{Version: Version, Scenarios: []Scenario{s}}
 	if err := WriteSummary(dir, want); err != nil {
 		t.Fatal(err)
@@ -261,34 +303,6 @@ func TestSummaryFile(t *testing.T) {
 		os.WriteFile(filepath.Join(dir, File), []byte(text), 0o644)
 		if _, err := ReadSummary(dir); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v does not say %q", text, err, want)
-		}
-	}
-}
-
-func TestMerge(t *testing.T) {
-	entry := func(name, driver string, seed uint64) Scenario {
-		return Scenario{Scenario: name, Driver: driver, Seed: seed}
-	}
-	s := Summary{Scenarios: []Scenario{entry("a", "sim", 1), entry("b", "sim", 1)}}
-	s.Merge(Summary{Scenarios: []Scenario{entry("b", "live", 2), entry("a", "sim", 2), entry("c", "sim", 2)}})
-	want := []Scenario{entry("a", "sim", 2), entry("b", "sim", 1), entry("b", "live", 2), entry("c", "sim", 2)}
-	if diff := cmp.Diff(want, s.Scenarios); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if s.Find("b", "live") == nil || s.Find("c", "live") != nil {
-		t.Error("Find does not find exactly what is there")
-	}
-}
-
-func BenchmarkNewDigest(b *testing.B) {
-	trial := steady("x", 0, 144_000, ms)
-	for i := range trial.Requests {
-		r := &trial.Requests[i]
-		r.Done = r.Done.Add(time.Duration(uint32(i) * 2654435761 % 100_000_000)) // scattered
-	}
-	for b.Loop() {
-		if _, err := NewDigest(trial); err != nil {
-			b.Fatal(err)
 		}
 	}
 }

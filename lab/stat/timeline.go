@@ -3,32 +3,35 @@ package stat
 import (
 	"slices"
 	"time"
-
-	"github.com/evenkeel/evenkeel/core"
-	"github.com/evenkeel/evenkeel/lab/record"
 )
 
 // Timeline is a trial over its planned time, warm-up included: for pictures.
 type Timeline struct {
-	Bin       time.Duration
-	Endpoints []string
-	Bins      []Bin // the i-th holds the requests planned in [i·Bin, (i+1)·Bin)
+	Bin  time.Duration `json:"bin_ns"`
+	Bins []Bin         `json:"bins"` // the i-th has the requests planned in [i·Bin, (i+1)·Bin)
 }
 
-// Bin is a stretch of a Timeline. Latencies are response times in seconds, with
-// the rule for failures of Figures.Latency.
+// Bin is a stretch of a Timeline. Latencies are response times in seconds, to 0.8 %,
+// with the rule for failures of Figures.Latency.
 type Bin struct {
-	Count  int // requests planned
-	Errors int // of which failed
+	Count  int `json:"count"`            // requests planned
+	Errors int `json:"errors,omitempty"` // of which failed
 	// P50 and P99 need 6 and 100 requests: a bin with fewer borrows from its
 	// neighbours, one on either side, then two; then they are nil. A hundred is fewer
 	// than a summary asks for: many bins show by themselves how much they scatter.
-	P50, P99 *float64
-	// Share is each endpoint's share of the answered requests; nil when there were
-	// none.
-	Share []float64
+	P50 *float64 `json:"p50,omitempty"`
+	P99 *float64 `json:"p99,omitempty"`
+	// Answered is how many requests each of the trial's Groups answered.
+	Answered []uint64 `json:"answered"`
+}
 
-	answered []uint32 // by endpoint
+// Answers is how many requests were answered by an endpoint that is known.
+func (b *Bin) Answers() uint64 {
+	var total uint64
+	for _, n := range b.Answered {
+		total += n
+	}
+	return total
 }
 
 // binP99 is the number of requests that a bin's P99 needs; reach is how many
@@ -38,68 +41,50 @@ const (
 	reach  = 2
 )
 
-// NewTimeline cuts the trial into bins; the last one may be shorter. bin must be
-// positive.
-func NewTimeline(t *record.Trial, bin time.Duration) Timeline {
-	h := &t.Header
-	n := max(int((h.Duration+bin-1)/bin), 0)
-	tl := Timeline{Bin: bin, Endpoints: h.Endpoints, Bins: make([]Bin, n)}
-	latencies := make([][]time.Duration, n)
-	for i := range tl.Bins {
-		tl.Bins[i].answered = make([]uint32, len(h.Endpoints))
+// tally is what is counted of a bin.
+type tally struct {
+	count, errors int
+	latency       histogram
+	answered      []uint64 // by group
+}
+
+func newTallies(bins, groups int) []tally {
+	list := make([]tally, bins)
+	for i := range list {
+		list[i] = tally{latency: newHistogram(coarse), answered: make([]uint64, groups)}
 	}
-	for i := range t.Requests {
-		r := &t.Requests[i]
-		at := int(r.Planned / core.Instant(bin))
-		if at < 0 || at >= n {
-			continue
+	return list
+}
+
+// newTimeline makes the timeline of what was counted.
+func newTimeline(bin time.Duration, counted []tally) Timeline {
+	t := Timeline{Bin: bin, Bins: make([]Bin, len(counted))}
+	for i := range counted {
+		c := &counted[i]
+		t.Bins[i] = Bin{
+			Count: c.count, Errors: c.errors, Answered: slices.Clone(c.answered),
+			P50: around(counted, i, 0.50, floorP50),
+			P99: around(counted, i, 0.99, binP99),
 		}
-		b := &tl.Bins[at]
-		b.Count++
-		if !r.OK() {
-			b.Errors++
-		}
-		if r.Endpoint >= 0 && r.Endpoint < len(b.answered) {
-			b.answered[r.Endpoint]++
-		}
-		latencies[at] = append(latencies[at], responseTime(h, r))
 	}
-	for i := range tl.Bins {
-		tl.Bins[i].P50 = around(latencies, i, 0.50, floorP50)
-		tl.Bins[i].P99 = around(latencies, i, 0.99, binP99)
-		tl.Bins[i].share()
-	}
-	return tl
+	return t
 }
 
 // around returns the q-quantile of the i-th bin and as few of its neighbours as
 // make up floor requests; nil when those within reach do not.
-func around(bins [][]time.Duration, i int, q float64, floor int) *float64 {
-	slices.Sort(bins[i])
-	sorted := bins[i]
-	for k := 1; len(sorted) < floor; k++ {
+func around(counted []tally, i int, q float64, floor uint64) *float64 {
+	sample := &counted[i].latency
+	for k := 1; sample.count < floor; k++ {
 		if k > reach {
 			return nil
 		}
-		sorted = slices.Concat(bins[max(i-k, 0) : min(i+k, len(bins)-1)+1]...)
-		slices.Sort(sorted)
+		together := newHistogram(coarse)
+		for j := max(i-k, 0); j <= min(i+k, len(counted)-1); j++ {
+			together.merge(&counted[j].latency)
+		}
+		sample = &together
 	}
-	return new(quantile(q, sorted).Seconds())
-}
-
-func (b *Bin) share() {
-	var total uint64
-	for _, n := range b.answered {
-		total += uint64(n)
-	}
-	if total == 0 {
-		b.Share = nil
-		return
-	}
-	b.Share = make([]float64, len(b.answered))
-	for i, n := range b.answered {
-		b.Share[i] = float64(n) / float64(total)
-	}
+	return new(sample.quantiles(q)[0].Seconds())
 }
 
 // BinFor is the width of the bins in the timeline of a trial of duration d: the
@@ -124,9 +109,8 @@ func roundUp(d time.Duration) time.Duration {
 
 // MedianTimeline puts the trials of one subject into one picture: counts are
 // summed, percentiles are the medians over the trials. Void trials, and trials
-// of other bins or another number of endpoints than the first, are left out.
+// of other bins or another number of groups than the first, are left out.
 func MedianTimeline(digests []Digest) Timeline {
-	var tl Timeline
 	var used []*Timeline
 	for i := range digests {
 		d := &digests[i]
@@ -139,28 +123,28 @@ func MedianTimeline(digests []Digest) Timeline {
 		used = append(used, &d.Timeline)
 	}
 	if len(used) == 0 {
-		return tl
+		return Timeline{}
 	}
-	tl = Timeline{Bin: used[0].Bin, Endpoints: used[0].Endpoints, Bins: make([]Bin, len(used[0].Bins))}
-	for i := range tl.Bins {
-		b := &tl.Bins[i]
-		b.answered = make([]uint32, len(tl.Endpoints))
+	t := Timeline{Bin: used[0].Bin, Bins: make([]Bin, len(used[0].Bins))}
+	for i := range t.Bins {
+		b := &t.Bins[i]
+		b.Answered = make([]uint64, len(used[0].Bins[i].Answered))
 		var p50, p99 []*float64
 		for _, u := range used {
 			of := &u.Bins[i]
 			b.Count += of.Count
 			b.Errors += of.Errors
-			for e, n := range of.answered {
-				b.answered[e] += n
+			for g, n := range of.Answered {
+				b.Answered[g] += n
 			}
 			p50, p99 = append(p50, of.P50), append(p99, of.P99)
 		}
 		b.P50, b.P99 = medianOf(p50), medianOf(p99)
-		b.share()
 	}
-	return tl
+	return t
 }
 
+// matches reports whether two timelines can be put together. Neither is empty.
 func (t *Timeline) matches(u *Timeline) bool {
-	return t.Bin == u.Bin && len(t.Bins) == len(u.Bins) && len(t.Endpoints) == len(u.Endpoints)
+	return t.Bin == u.Bin && len(t.Bins) == len(u.Bins) && len(t.Bins[0].Answered) == len(u.Bins[0].Answered)
 }

@@ -1,11 +1,34 @@
 package stat
 
 import (
+	"math"
 	"testing"
 	"time"
 
+	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/lab/record"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
+
+// secondly is the timeline of a trial in bins of a second.
+func secondly(t *testing.T, trial *record.Trial) Timeline {
+	t.Helper()
+	d, err := NewDigester(trial.Header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.bin, d.bins = time.Second, newTallies(10, len(d.groups))
+	d.last = &d.bins[0]
+	for _, r := range trial.Requests {
+		d.Add(r)
+	}
+	all, err := d.Digest(trial.Header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.Timeline
+}
 
 func TestTimeline(t *testing.T) {
 	trial := steady("x", 0, 9000, 10*ms) // 1000 a second from second 1
@@ -18,36 +41,44 @@ func TestTimeline(t *testing.T) {
 			r.Done = r.Planned.Add(70 * ms)
 		}
 	}
-	tl := NewTimeline(trial, time.Second)
+	tl := secondly(t, trial)
 	if len(tl.Bins) != 10 {
 		t.Fatalf("%d bins, want 10", len(tl.Bins))
 	}
-	type row struct {
-		count, errors int
-		p50, p99      float64
-		share         []float64
-	}
-	even := []float64{0.5, 0.5}
-	for i, want := range map[int]row{
-		1: {1000, 0, 0.010, 0.010, even},
-		3: {1000, 500, 0.010, 5, []float64{0, 1}}, // a failure counts as the client's timeout
-		4: {1000, 0, 0.070, 0.070, even},
-		9: {1000, 0, 0.010, 0.010, even},
+	for i, want := range map[int]Bin{
+		0: {P50: new(0.010), P99: new(0.010), Answered: []uint64{0, 0}}, // empty, but for what its neighbour lends
+		1: {Count: 1000, P50: new(0.010), P99: new(0.010), Answered: []uint64{500, 500}},
+		3: {Count: 1000, Errors: 500, P50: new(0.010), P99: new(5.0), Answered: []uint64{0, 500}}, // a failure counts as the client's timeout
+		4: {Count: 1000, P50: new(0.070), P99: new(0.070), Answered: []uint64{500, 500}},
+		9: {Count: 1000, P50: new(0.010), P99: new(0.010), Answered: []uint64{500, 500}},
 	} {
-		b := tl.Bins[i]
-		got := row{b.Count, b.Errors, *b.P50, *b.P99, b.Share}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(row{})); diff != "" {
+		if diff := cmp.Diff(want, tl.Bins[i], cmpopts.EquateApprox(1.0/128, 0)); diff != "" {
 			t.Errorf("bin %d (-want +got):\n%s", i, diff)
 		}
 	}
-	if b := tl.Bins[0]; b.Count != 0 || b.Share != nil {
-		t.Errorf("bin 0: %+v, want it empty", b)
+	if got := tl.Bins[3].Answers(); got != 500 {
+		t.Errorf("%d answers in bin 3, want 500", got)
+	}
+}
+
+// Requests planned outside of the trial's time are in no bin, whatever came before.
+func TestTimelineEnds(t *testing.T) {
+	trial := steady("x", 0, 10, ms)
+	for _, at := range []core.Instant{-1, core.Instant(10 * time.Second), core.Instant(time.Hour)} {
+		trial.Requests = append(trial.Requests, record.Request{Planned: at, Done: at, Code: 200})
+	}
+	in := 0
+	for _, b := range secondly(t, trial).Bins {
+		in += b.Count
+	}
+	if in != 10 {
+		t.Errorf("%d requests in bins, want 10", in)
 	}
 }
 
 // A thin bin borrows from its neighbours, but not from afar.
 func TestTimelineBorrows(t *testing.T) {
-	tl := NewTimeline(steady("x", 0, 9*40, 10*ms), time.Second) // 40 a second from second 1
+	tl := secondly(t, steady("x", 0, 9*40, 10*ms)) // 40 a second from second 1
 	has := func(i int) bool { return tl.Bins[i].P99 != nil }
 	// Bin 1 has 40 on the right and nothing on the left: 3 bins make 120 with bin 3.
 	for i, want := range []bool{false, true, true, true, true, true, true, true, true, true} {
@@ -55,7 +86,7 @@ func TestTimelineBorrows(t *testing.T) {
 			t.Errorf("bin %d has a p99: %v, want %v", i, has(i), want)
 		}
 	}
-	tl = NewTimeline(steady("x", 0, 9*19, 10*ms), time.Second) // 95 in five bins
+	tl = secondly(t, steady("x", 0, 9*19, 10*ms)) // 95 in five bins
 	for i := range tl.Bins {
 		if has(i) {
 			t.Errorf("bin %d of 19 requests has a p99", i)
@@ -70,27 +101,21 @@ func TestMedianTimeline(t *testing.T) {
 	for i := range shifted.Requests {
 		shifted.Requests[i].Endpoint = 0
 	}
-	digests, err := Digests(append(trials(steady("x", 0, 9000, 10*ms)), shifted, void))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tl := MedianTimeline(digests)
+	other := steady("x", 3, 9000, 900*ms)
+	other.Header.Endpoints = []string{"a", "b", "c"}
+	all := digests(t, steady("x", 0, 9000, 10*ms), shifted, void, other)
+	tl := MedianTimeline(all)
 	b := tl.Bins[len(tl.Bins)/2]
-	if *b.P50 != 0.020 || *b.P99 != 0.020 {
+	if math.Abs(*b.P50-0.020) > 0.0002 || math.Abs(*b.P99-0.020) > 0.0002 {
 		t.Errorf("p50 %v, p99 %v; want 20 ms, between 10 and 30", *b.P50, *b.P99)
 	}
-	if diff := cmp.Diff([]float64{0.75, 0.25}, b.Share); diff != "" {
-		t.Errorf("share over both trials (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]uint64{300, 100}, b.Answered); diff != "" {
+		t.Errorf("answers in both trials (-want +got):\n%s", diff)
 	}
-	if c := MedianCurve(digests); c[0].Seconds != 0.020 {
-		t.Errorf("median curve starts at %v, want 20 ms", c[0])
-	}
-	if got := MedianTimeline(digests[2:]); got.Bins != nil {
+	if got := MedianTimeline(all[2:3]); got.Bins != nil {
 		t.Errorf("a timeline of void trials has %d bins", len(got.Bins))
 	}
 }
-
-func trials[T any](t ...T) []T { return t }
 
 func TestBinFor(t *testing.T) {
 	for d, want := range map[time.Duration]time.Duration{

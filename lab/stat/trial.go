@@ -1,10 +1,6 @@
 package stat
 
 import (
-	"fmt"
-	"slices"
-	"time"
-
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/lab/record"
 )
@@ -16,7 +12,10 @@ type TrialSummary struct {
 	Figures
 	// Void says why the trial cannot be trusted. Its figures are shown and count
 	// nowhere.
-	Void      string     `json:"void,omitempty"`
+	Void string `json:"void,omitempty"`
+	// Unstable says why the trial had no steady state: more came in than could be
+	// served, so its figures grow with its length. They count like others.
+	Unstable  string     `json:"unstable,omitempty"`
 	Generator *Generator `json:"generator,omitempty"`
 }
 
@@ -40,6 +39,7 @@ type Figures struct {
 	// Service is the time from the send instead, of all requests and without the
 	// rule for failures: what a closed-loop generator would have reported. Live only.
 	Service *Latency `json:"service_seconds,omitempty"`
+	// Shares are of the trial's Groups, in their order.
 	Shares  []Share  `json:"shares"`
 	Reasons []Reason `json:"reasons"`
 }
@@ -52,10 +52,15 @@ type Modes struct {
 	Panic    float64 `json:"panic"`
 }
 
-// Share is an endpoint's share of the answered requests.
+// Share is an endpoint's share of the answered requests, or that of a Group.
 type Share struct {
-	Endpoint string  `json:"endpoint"`
-	Share    float64 `json:"share"`
+	Endpoint string  `json:"endpoint"` // the group's name
+	Share    float64 `json:"share"`    // of the group together
+	// Of a group of several: how many they are, and the least and the most that a single
+	// one of them has. Else absent.
+	Members int      `json:"members,omitempty"`
+	Least   *float64 `json:"least,omitempty"`
+	Most    *float64 `json:"most,omitempty"`
 }
 
 // Reason is the share of the decisions made in one mode for one reason.
@@ -74,95 +79,6 @@ type Generator struct {
 	MeanInFlight   float64 `json:"mean_in_flight"`
 	LittleInFlight float64 `json:"little_in_flight"`
 	GCPauses       float64 `json:"gc_pauses_seconds"`
-}
-
-// Trial summarises one trial. The error is a header that cannot be: no measured
-// time, an unknown driver or mode, or a request answered by an endpoint that
-// does not exist.
-func Trial(t *record.Trial) (TrialSummary, error) {
-	s, _, err := measure(t)
-	return s, err
-}
-
-// measure summarises the trial and also returns its sorted response times, in
-// seconds.
-func measure(t *record.Trial) (TrialSummary, []float64, error) {
-	h := &t.Header
-	if err := check(h); err != nil {
-		return TrialSummary{}, nil, fmt.Errorf("stat: %s, %s, %s, seed %d: %w", h.Scenario, h.Driver, h.Subject, h.Seed, err)
-	}
-	s := TrialSummary{Seed: h.Seed, Block: h.Block, Void: h.Void, Generator: generator(h.Generator)}
-	s.Modes, s.Reasons = decisions(h.Decisions)
-
-	var all, ok, service []time.Duration
-	all = make([]time.Duration, 0, len(t.Requests))
-	answered := make([]int, len(h.Endpoints))
-	good := 0
-	for i := range t.Requests {
-		r := &t.Requests[i]
-		if r.Planned < core.Instant(h.WarmUp) {
-			continue
-		}
-		all = append(all, responseTime(h, r))
-		if r.OK() {
-			ok = append(ok, r.ResponseTime())
-			if r.ResponseTime() <= h.Objective.Latency {
-				good++
-			}
-		}
-		if h.Driver == record.Live {
-			service = append(service, r.ServiceTime())
-		}
-		if r.Endpoint >= len(answered) {
-			return TrialSummary{}, nil, fmt.Errorf("stat: %s, %s, seed %d: request %d was answered by endpoint %d of %d",
-				h.Scenario, h.Subject, h.Seed, r.Seq, r.Endpoint, len(answered))
-		}
-		if r.Endpoint >= 0 {
-			answered[r.Endpoint]++
-		}
-	}
-	s.Requests = len(all)
-	s.ErrorRatio = ratio(len(all)-len(ok), len(all))
-	s.GoodputRPS = float64(good) / (h.Duration - h.WarmUp).Seconds()
-	s.WithinObjective = ratio(good, len(all))
-	s.Shares = shares(h.Endpoints, answered)
-
-	slices.Sort(all)
-	sorted := seconds(all)
-	s.Latency = latencyOf(sorted)
-	s.LatencyOK = s.Latency // most trials have no failure, and sorting is what this costs
-	if len(ok) < len(all) {
-		slices.Sort(ok)
-		s.LatencyOK = latencyOf(seconds(ok))
-	}
-	if h.Driver == record.Live {
-		slices.Sort(service)
-		s.Service = new(latencyOf(seconds(service)))
-	}
-	return s, sorted, nil
-}
-
-// responseTime is how long r counts for in Figures.Latency.
-func responseTime(h *record.Header, r *record.Request) time.Duration {
-	if r.OK() {
-		return r.ResponseTime()
-	}
-	return max(r.ResponseTime(), h.ClientTimeout)
-}
-
-func check(h *record.Header) error {
-	if h.WarmUp < 0 || h.WarmUp >= h.Duration {
-		return fmt.Errorf("a warm-up of %v leaves nothing of %v to measure", h.WarmUp, h.Duration)
-	}
-	if h.Driver != record.Sim && h.Driver != record.Live {
-		return fmt.Errorf("unknown driver %q", h.Driver)
-	}
-	for _, d := range h.Decisions {
-		if (&Modes{}).of(d.Mode) == nil {
-			return fmt.Errorf("unknown mode %q", d.Mode)
-		}
-	}
-	return nil
 }
 
 // of returns the share of a mode by its name, nil for an unknown one.
@@ -196,18 +112,6 @@ func decisions(counts []record.Decisions) (Modes, []Reason) {
 	return m, reasons
 }
 
-func shares(names []string, answered []int) []Share {
-	total := 0
-	for _, n := range answered {
-		total += n
-	}
-	s := make([]Share, len(names))
-	for i, name := range names {
-		s[i] = Share{name, ratio(answered[i], total)}
-	}
-	return s
-}
-
 func generator(g *record.Generator) *Generator {
 	if g == nil {
 		return nil
@@ -220,7 +124,7 @@ func generator(g *record.Generator) *Generator {
 }
 
 // ratio is a/b, and 0 of nothing.
-func ratio(a, b int) float64 {
+func ratio(a, b uint64) float64 {
 	if b == 0 {
 		return 0
 	}

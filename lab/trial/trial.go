@@ -9,7 +9,6 @@ package trial
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/evenkeel/evenkeel/core"
@@ -17,11 +16,12 @@ import (
 	"github.com/evenkeel/evenkeel/lab/scenario"
 )
 
-// Driver plays single trials. Of the record's header it fills in what it has counted
-// (decisions, generator, void); the rest is the experiment's.
+// Driver plays single trials. It tells each request as it ends, in any order, so that a
+// trial takes no more memory than what is under way. Of the header it returns what it has
+// counted (decisions, generator, void, unstable); the rest is the experiment's.
 type Driver interface {
 	Name() string // record.Sim or record.Live
-	Play(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64) (*record.Trial, error)
+	Play(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (record.Header, error)
 }
 
 // Plan is one trial to be played.
@@ -59,75 +59,73 @@ func shuffled(n int, key core.Key) []int {
 // MaxTries is how often a trial that turns out void is played.
 const MaxTries = 3
 
-// Play plays one planned trial and returns its record; a void one is played again, up
-// to MaxTries times, and then returned as void. retried is told before each further
-// try; nil for nobody.
-func Play(ctx context.Context, d Driver, s *scenario.Scenario, p Plan, retried func(why string)) (*record.Trial, error) {
+// Watch is told what happens to a planned trial.
+type Watch struct {
+	// Begin is told before each try, with the header as far as it is known then, and
+	// returns who is told that try's requests as they end.
+	Begin func(record.Header) (each func(record.Request), err error)
+	// Void is told why a try is void, before the next one; nil for nobody.
+	Void func(why string)
+}
+
+// Play plays one planned trial and returns its header; a void one is played again, up to
+// MaxTries times, and then returned as void.
+func Play(ctx context.Context, d Driver, s *scenario.Scenario, p Plan, w Watch) (record.Header, error) {
 	for try := 1; ; try++ {
-		t, err := d.Play(ctx, s, p.Subject, p.Seed)
+		h, err := playOnce(ctx, d, s, p, w)
 		if err != nil {
-			return nil, fmt.Errorf("%s, %s, block %d: %w", s.Name, p.Subject.Name, p.Block, err)
+			return record.Header{}, fmt.Errorf("%s, %s, block %d: %w", s.Name, p.Subject.Name, p.Block, err)
 		}
-		describe(&t.Header, d, s, p)
-		if t.Header.Void == "" {
-			// Of a void trial requests may well be missing.
-			if err := check(t, s); err != nil {
-				return nil, fmt.Errorf("%s, %s, block %d: %w", s.Name, p.Subject.Name, p.Block, err)
-			}
-			return t, nil
+		if h.Void == "" || try == MaxTries {
+			return h, nil
 		}
-		if try == MaxTries {
-			return t, nil
-		}
-		if retried != nil {
-			retried(t.Header.Void)
+		if w.Void != nil {
+			w.Void(h.Void)
 		}
 	}
 }
 
-// describe fills in what the experiment knows.
-func describe(h *record.Header, d Driver, s *scenario.Scenario, p Plan) {
-	h.Version = record.Version
-	h.Scenario, h.Driver, h.Subject = s.Name, d.Name(), p.Subject.Name
-	h.Seed, h.Block, h.Order = p.Seed, p.Block, p.Order
-	h.Duration, h.WarmUp, h.ClientTimeout = s.Duration, s.WarmUp, s.Client.Timeout
-	h.Objective = record.Objective{Latency: s.Objective.Latency, Share: s.Objective.Share}
+func playOnce(ctx context.Context, d Driver, s *scenario.Scenario, p Plan, w Watch) (record.Header, error) {
+	h := describe(d, s, p)
+	each, err := w.Begin(h)
+	if err != nil {
+		return h, err
+	}
+	var l ledger
+	counted, err := d.Play(ctx, s, p.Subject, p.Seed, func(r record.Request) {
+		l.enter(r)
+		each(r)
+	})
+	if err != nil {
+		return h, err
+	}
+	h.Decisions, h.Generator, h.Void, h.Unstable = counted.Decisions, counted.Generator, counted.Void, counted.Unstable
+	if h.Void != "" {
+		return h, nil // of a void trial requests may well be missing
+	}
+	return h, l.check(s, &h)
+}
+
+// describe is the header as far as the experiment knows it.
+func describe(d Driver, s *scenario.Scenario, p Plan) record.Header {
+	h := record.Header{
+		Version: record.Version, Scenario: s.Name, Set: s.Set, Driver: d.Name(), Subject: p.Subject.Name,
+		Seed: p.Seed, Block: p.Block, Order: p.Order,
+		Duration: s.Duration, WarmUp: s.WarmUp, ClientTimeout: s.Client.Timeout,
+		Objective: record.Objective{Latency: s.Objective.Latency, Share: s.Objective.Share}, Metric: s.Metric,
+		Faults:    []record.Fault{},
+	}
 	for i := range s.Servers.Count {
 		h.Endpoints = append(h.Endpoints, s.ServerName(i))
 	}
-	h.Faults = []record.Fault{}
 	for _, f := range s.Faults {
 		to := f.To
 		if to == 0 {
 			to = s.Duration
 		}
 		h.Faults = append(h.Faults, record.Fault{
-			Kind: f.Kind, Servers: f.Befalls(s.Servers.Count), From: core.Instant(f.From), To: core.Instant(to), Note: f.String(),
+			Kind: f.Kind, Servers: s.Befalls(&f), From: core.Instant(f.From), To: core.Instant(to), Note: f.String(),
 		})
 	}
-}
-
-// errLost is what a driver's bug looks like.
-var errLost = errors.New("the records are not those of the schedule")
-
-// check holds the record against the schedule: every planned request is there, once,
-// at its instant. (Lateness makes no difference to what was planned.)
-func check(t *record.Trial, s *scenario.Scenario) error {
-	i := 0
-	for at := range s.Schedule(scenario.NewChance(t.Header.Seed)) {
-		if i >= len(t.Requests) {
-			return fmt.Errorf("%w: request %d is missing", errLost, i)
-		}
-		if r := t.Requests[i]; r.Seq != int64(i) || r.Planned != at || r.Done < r.Planned {
-			return fmt.Errorf("%w: request %d, planned for %v, is recorded as %+v", errLost, i, at.Seconds(), r)
-		}
-		i++
-	}
-	if i != len(t.Requests) {
-		return fmt.Errorf("%w: %d requests instead of %d", errLost, len(t.Requests), i)
-	}
-	if i == 0 || t.Requests[i-1].Planned < core.Instant(s.WarmUp) {
-		return errors.New("no request arrives after the warm-up: there is nothing to measure (raise the rate or the duration)")
-	}
-	return nil
+	return h
 }
