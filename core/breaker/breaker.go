@@ -1,97 +1,71 @@
 // Package breaker is the circuit breaker of one member: closed, open, half-open.
 //
-// It opens after a run of consecutive failures, or when the share of failures over
-// a window of exact one-second buckets reaches a ratio. Open, it bars its member for
-// a time that doubles each time it opens again without a success in between.
+// It opens after a run of consecutive failures, or when the share of failures, or that
+// of slow answers, reaches a ratio over a window of exact one-second buckets. Outcomes
+// weigh by their kind (see [Weights]). Open, it bars its member for a time that doubles
+// each time it opens again without a success in between, less what chance takes off.
 // Then it is half-open: a quota of probes passes and decides, at the first byte of
-// the answer: all succeed, and it closes; one fails, or is not answered in time, and
-// it opens again.
+// the answer: all succeed, and it closes; one fails, is slow, or is not answered in
+// time, and it opens again.
+//
+// A slow answer is a success but for its own ratio: it ends a run of failures. As a
+// probe it has failed, or a breaker that slowness opened would close at the first slow
+// answer.
 //
 // What a breaker learns is fenced by generations: each change of state starts a new
 // one, and what comes back with the permit of an older one is ignored. A forced
 // attempt (panic) passes an open breaker; its success counts as a probe's, its
-// failure teaches nothing new.
+// failure teaches nothing new. An abandoned attempt teaches nothing, and gives a
+// probe's place back.
 //
 // Everything that decides is in one atomic word. There is no lock, no timer and no
 // allocation: time passes by being asked.
 package breaker
 
 import (
-	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/evenkeel/evenkeel/core"
 )
 
-// MaxQuota is the most probes that a half-open breaker can let in.
-const MaxQuota = 63
-
-// Settings say when a breaker opens and how it tests the water.
-type Settings struct {
-	// ConsecutiveFailures opens the breaker; 0 for never.
-	ConsecutiveFailures int
-	// FailureRatio of the outcomes within Window opens it, once there are
-	// MinRequests of them; 0 for never.
-	FailureRatio float64
-	Window       time.Duration
-	MinRequests  int
-	// OpenFor is how long it stays open the first time, at least a millisecond;
-	// each further time in a row twice as long, to at most MaxOpenFor.
-	OpenFor, MaxOpenFor time.Duration
-	// Quota is how many probes a half-open breaker lets in, and how many have to
-	// succeed: 1 to MaxQuota.
-	Quota int
-	// ProbeTimeout is how long the probes may take to be answered, at least a
-	// millisecond, before the breaker opens again.
-	ProbeTimeout time.Duration
-}
-
-// Validate reports what is wrong with the settings.
-func (s Settings) Validate() error {
-	switch {
-	case s.OpenFor < time.Millisecond || s.MaxOpenFor < s.OpenFor:
-		return fmt.Errorf("breaker: open for %v to %v: expected at least 1ms, and the longest no shorter than the first", s.OpenFor, s.MaxOpenFor)
-	case s.ProbeTimeout < time.Millisecond:
-		return fmt.Errorf("breaker: probe timeout %v: expected at least 1ms", s.ProbeTimeout)
-	case s.Quota < 1 || s.Quota > MaxQuota:
-		return fmt.Errorf("breaker: quota of %d probes: expected 1 to %d", s.Quota, MaxQuota)
-	case s.FailureRatio < 0 || s.FailureRatio > 1:
-		return fmt.Errorf("breaker: failure ratio %v: expected 0 to 1", s.FailureRatio)
-	case s.FailureRatio > 0 && s.Window < time.Second:
-		return fmt.Errorf("breaker: window %v: expected at least 1s", s.Window)
-	}
-	return nil
-}
-
 // Breaker is a core.Gate and core.Stateful. Safe for concurrent use.
 type Breaker struct {
-	settings    Settings
-	turned      func(now core.Instant, from, to core.State)
 	word        atomic.Uint64
-	consecutive atomic.Int32
-	window      *core.Window // outcomes, failures
+	consecutive atomic.Int32        // units of failures since the last success
+	units       [core.Outcomes]int8 // what an outcome counts as: see Weights.units
+	window      *core.Window        // outcomes, units of failures
+	slow        *core.Window        // slow ones; nil when none is
+	settings    Settings
+	chance      core.Key
+	turned      func(now core.Instant, from, to core.State)
 }
 
-// New returns a closed breaker. turned hears of each change of state, under no
-// lock; nil for nobody. Settings that do not validate are an error.
-func New(s Settings, turned func(now core.Instant, from, to core.State)) (*Breaker, error) {
+// New returns a closed breaker. chance is where the jitter comes from, each draw at the
+// place of a generation: give every breaker of every proxy a key of its own. turned
+// hears of each change of state, under no lock; nil for nobody. Settings that do not
+// validate are an error.
+func New(s Settings, chance core.Key, turned func(now core.Instant, from, to core.State)) (*Breaker, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	if turned == nil {
 		turned = func(core.Instant, core.State, core.State) {}
 	}
-	return &Breaker{settings: s, turned: turned, window: core.NewWindow(s.Window)}, nil
+	b := &Breaker{settings: s, units: s.Weights.units(), chance: chance, turned: turned, window: core.NewWindow(s.Window)}
+	if s.SlowCall > 0 {
+		b.slow = core.NewWindow(s.Window)
+	}
+	return b, nil
 }
 
 // Peek implements core.Gate.
 func (b *Breaker) Peek(now core.Instant) core.Verdict {
 	w := word(b.word.Load())
-	switch b.at(w, now) {
-	case core.Closed:
+	if w.state() == core.Closed {
 		return core.Ready
-	case core.HalfOpen:
+	}
+	if b.at(w, now) == core.HalfOpen {
 		// Only a breaker that is half-open already has probes out.
 		if w.state() == core.HalfOpen && w.until() > now && w.probes() >= b.settings.Quota {
 			return core.Barred
@@ -111,15 +85,15 @@ func (b *Breaker) State(now core.Instant) core.State {
 	return w.state()
 }
 
-// at is the state that an attempt would find: time may have passed since the last
-// change.
+// at is the state that an attempt would find at a breaker that is not closed: time may
+// have passed since the last change.
 func (b *Breaker) at(w word, now core.Instant) core.State {
 	switch {
 	case w.state() == core.Open && now >= w.until():
 		return core.HalfOpen
 	case w.hung(now):
 		// The probes were not answered in time: open since then.
-		if now >= w.until().Add(b.openFor(w.streak())) {
+		if now >= w.until().Add(b.openFor(w)) {
 			return core.HalfOpen
 		}
 		return core.Open
@@ -131,11 +105,10 @@ func (b *Breaker) at(w word, now core.Instant) core.State {
 func (b *Breaker) Acquire(now core.Instant, forced bool) (core.Permit, bool) {
 	for {
 		w := word(b.word.Load())
-		state := b.at(w, now)
-		if state == core.Closed {
+		if w.state() == core.Closed {
 			return permit(w, false), true
 		}
-		if state == core.HalfOpen {
+		if b.at(w, now) == core.HalfOpen {
 			next := w
 			switch {
 			case w.state() != core.HalfOpen || w.hung(now):
@@ -173,49 +146,74 @@ func (b *Breaker) returnProbe(p core.Permit) {
 
 // Answered implements core.Gate: the answer's head decides.
 func (b *Breaker) Answered(p core.Permit, now core.Instant, s core.Sample) {
-	b.learn(p, now, s.Outcome)
+	b.learn(p, now, s.Outcome, b.slow != nil && s.FirstAnswer > b.settings.SlowCall)
 }
 
 // Settle implements core.Gate.
 func (b *Breaker) Settle(p core.Permit, now core.Instant, s core.Sample) {
 	if !s.Told {
-		b.learn(p, now, s.Outcome)
+		b.learn(p, now, s.Outcome, b.slow != nil && s.FirstAnswer < 0 && s.Total > b.settings.SlowCall)
 	}
 }
 
-func (b *Breaker) learn(p core.Permit, now core.Instant, o core.Outcome) {
+func (b *Breaker) learn(p core.Permit, now core.Instant, o core.Outcome, slow bool) {
 	w := word(b.word.Load())
+	units := b.units[o]
 	switch {
 	case w.generation() != generationOf(p):
 		// Of another time.
-	case o == core.Abandoned:
+	case units == unheard:
 		b.returnProbe(p)
 	case w.state() == core.Closed:
-		b.count(w, now, o)
-	case o.Failed() && isProbe(p):
-		b.trip(generationOf(p), now)
-	case !o.Failed():
+		b.count(w, now, units, slow)
+	case units == 0 && !slow:
 		b.succeed(p, now)
+	case isProbe(p):
+		b.trip(generationOf(p), now)
 	}
 }
 
 // count counts an outcome of a closed breaker, and opens it when it is time.
-func (b *Breaker) count(w word, now core.Instant, o core.Outcome) {
-	if !o.Failed() {
-		b.window.Add(now, 1, 0)
-		if b.consecutive.Load() != 0 {
-			b.consecutive.Store(0)
-		}
+func (b *Breaker) count(w word, now core.Instant, units int8, slow bool) {
+	b.window.Add(now, 1, uint64(units))
+	if units == 0 && b.consecutive.Load() != 0 {
+		b.consecutive.Store(0)
+	}
+	if units == 0 && !slow {
 		return
 	}
-	b.window.Add(now, 1, 1)
-	run := b.consecutive.Load()
-	if o != core.Throttled { // asking for less is not being broken
-		run = b.consecutive.Add(1)
+	if slow {
+		b.slow.Add(now, 1, 0)
 	}
-	if limit := b.settings.ConsecutiveFailures; limit > 0 && int(run) >= limit || b.tooMany(now) {
+	if units > 0 && b.inARow(units) || b.tooMany(now) {
 		b.trip(w.generation(), now)
 	}
+}
+
+// inARow adds a failure to the run, and reports whether the run is too long.
+func (b *Breaker) inARow(units int8) bool {
+	limit := int32(b.settings.ConsecutiveFailures) * unit
+	return limit > 0 && b.consecutive.Add(int32(units)) >= limit
+}
+
+// tooMany reports whether too many of the window's outcomes were failures, or slow.
+func (b *Breaker) tooMany(now core.Instant) bool {
+	s := &b.settings
+	if s.FailureRatio <= 0 && b.slow == nil {
+		return false
+	}
+	total, failed := b.window.Sum(now)
+	if int(total) < s.MinRequests {
+		return false
+	}
+	if s.FailureRatio > 0 && float64(failed) >= s.FailureRatio*unit*float64(total) {
+		return true
+	}
+	if b.slow == nil {
+		return false
+	}
+	slow, _ := b.slow.Sum(now)
+	return float64(slow) >= s.SlowRatio*float64(total)
 }
 
 // trip opens the breaker, unless its state has changed since that generation.
@@ -226,14 +224,6 @@ func (b *Breaker) trip(generation uint64, now core.Instant) {
 			return
 		}
 	}
-}
-
-func (b *Breaker) tooMany(now core.Instant) bool {
-	if b.settings.FailureRatio <= 0 {
-		return false
-	}
-	total, failed := b.window.Sum(now)
-	return int(total) >= b.settings.MinRequests && float64(failed) >= b.settings.FailureRatio*float64(total)
 }
 
 // succeed counts a success of a breaker that is not closed: a probe's, or one that
@@ -250,7 +240,7 @@ func (b *Breaker) succeed(p core.Permit, now core.Instant) {
 		}
 		next = next.withSuccesses(next.successes() + 1)
 		if next.successes() >= b.settings.Quota {
-			next = closed(next)
+			next = closed(w)
 		}
 		if b.swap(w, next, now) {
 			return
@@ -272,6 +262,9 @@ func (b *Breaker) swap(old, next word, now core.Instant) bool {
 		// closed a moment before its closer gets here; on closing, for what was
 		// counted by those that came too late for the opening.
 		b.window.Reset()
+		if b.slow != nil {
+			b.slow.Reset()
+		}
 		b.consecutive.Store(0)
 	}
 	if old.state() != next.state() {
@@ -282,9 +275,8 @@ func (b *Breaker) swap(old, next word, now core.Instant) bool {
 
 // open is the word of a breaker that opens now.
 func (b *Breaker) open(w word, now core.Instant) word {
-	streak := w.streak()
-	next := newWord(core.Open, w.generation()+1, now.Add(b.openFor(streak)))
-	return next.withStreak(min(streak+1, maxStreak))
+	next := newWord(core.Open, w.generation()+1, now.Add(b.openFor(w)))
+	return next.withStreak(min(w.streak()+1, maxStreak))
 }
 
 // halfOpen is the word of a breaker that lets probes in from now on.
@@ -300,14 +292,21 @@ func (b *Breaker) halfOpen(w word, now core.Instant) word {
 // closed is the word of a breaker that closes.
 func closed(w word) word { return newWord(core.Closed, w.generation()+1, 0) }
 
-// openFor is how long to stay open after so many times in a row.
-func (b *Breaker) openFor(streak int) time.Duration {
+// openFor is how long to stay open after w, which is no longer: twice as long for each
+// time in a row, less what chance takes off, in whole milliseconds. The draw is keyed by
+// the generation, so whoever asks of the same word gets the same answer.
+func (b *Breaker) openFor(w word) time.Duration {
 	d := b.settings.OpenFor
-	for range streak {
+	for range w.streak() {
 		if d >= b.settings.MaxOpenFor/2 {
-			return b.settings.MaxOpenFor
+			d = b.settings.MaxOpenFor
+			break
 		}
 		d *= 2
 	}
-	return d
+	if b.settings.Jitter > 0 {
+		draw := b.chance.At(w.generation())
+		d -= time.Duration(b.settings.Jitter * draw.Float64() * float64(d))
+	}
+	return max(d.Truncate(time.Millisecond), time.Millisecond)
 }

@@ -1,6 +1,7 @@
 package breaker_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -29,8 +30,7 @@ func TestOpens(t *testing.T) {
 		"so does a client's mistake":   {settings, attempts(0, "fail", "fail", "wrong", "fail", "fail"), false},
 		"an abandoned one does not":    {settings, attempts(0, "fail", "fail", "abandon", "fail"), true},
 		"abandoned ones teach nothing": {settings, attempts(0, "abandon", "abandon", "abandon", "abandon"), false},
-		"throttled ones make no run":   {settings, attempts(0, "throttle", "throttle", "throttle", "throttle"), false},
-		"nor end one":                  {settings, attempts(0, "fail", "fail", "throttle", "fail"), true},
+		"throttled ones end no run":    {settings, attempts(0, "fail", "fail", "throttle", "fail"), true},
 		"a run has no time":            {settings, slices.Concat(attempts(0, "fail", "fail"), attempts(3600*sec, "fail")), true},
 		"never by run": {by(func(s *breaker.Settings) { s.ConsecutiveFailures = 0 }),
 			attempts(0, "fail", "fail", "fail", "fail", "fail", "fail"), false},
@@ -39,13 +39,16 @@ func TestOpens(t *testing.T) {
 		"ratio, volume reached":        {ratio, attempts(0, "fail", "fail", "fail", "fail"), true},
 		"ratio reached":                {ratio, attempts(0, "ok", "ok", "fail", "fail"), true},
 		"ratio not reached":            {ratio, attempts(0, "ok", "ok", "ok", "fail", "fail"), false},
-		"ratio, throttled ones count":  {ratio, attempts(0, "ok", "ok", "throttle", "throttle"), true},
+		"ratio, throttled ones alone":  {ratio, attempts(0, "throttle", "throttle", "throttle", "throttle", "throttle"), false},
 		"ratio, abandoned ones do not": {ratio, attempts(0, "fail", "fail", "fail", "abandon", "abandon"), false},
 		"ratio, in the last bucket":    {ratio, slices.Concat(attempts(0, "fail", "fail"), attempts(3*sec-1, "fail", "fail")), true},
 		"ratio, old seconds expire":    {ratio, slices.Concat(attempts(sec-1, "fail", "fail"), attempts(3*sec, "fail", "fail")), false},
 		"ratio, successes expire":      {ratio, slices.Concat(attempts(0, "ok", "ok", "ok", "ok"), attempts(3*sec, "fail", "fail", "fail", "fail")), true},
 		"run before ratio":             {both, attempts(0, "fail", "fail", "fail"), true},
-		"ratio without a run":          {both, attempts(0, "throttle", "throttle", "throttle", "throttle"), true},
+		"ratio without a run": {by(func(s *breaker.Settings) {
+			s.ConsecutiveFailures, s.FailureRatio, s.Window, s.MinRequests = 4, 0.5, 3*time.Second, 4
+		}),
+			attempts(0, "fail", "ok", "ok", "fail"), true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -251,14 +254,17 @@ func TestGenerationsWrap(t *testing.T) {
 }
 
 func TestAllocatesNothing(t *testing.T) {
-	r := newRig(t, by(func(s *breaker.Settings) { s.FailureRatio, s.Window, s.MinRequests = 0.9, 10*time.Second, 10 }))
+	r := newRig(t, by(func(s *breaker.Settings) {
+		s.FailureRatio, s.SlowCall, s.SlowRatio, s.Window, s.MinRequests = 0.9, time.Second, 0.9, 10*time.Second, 10
+		s.Jitter = 0.5
+	}))
 	now := core.Instant(0)
 	if got := testing.AllocsPerRun(200, func() {
 		now += 10 * ms
 		p, _ := r.Acquire(now, false)
 		r.Peek(now)
 		r.State(now)
-		r.Answered(p, now, core.Sample{Outcome: core.Success})
+		r.Answered(p, now, core.Sample{Outcome: core.Success, FirstAnswer: 2 * time.Second})
 		r.Settle(p, now, core.Sample{Outcome: core.Reset})
 	}); got != 0 {
 		t.Errorf("allocations: got %v, want 0", got)
@@ -273,14 +279,25 @@ func TestValidate(t *testing.T) {
 		"no quota":             func(s *breaker.Settings) { s.Quota = 0 },
 		"too large a quota":    func(s *breaker.Settings) { s.Quota = breaker.MaxQuota + 1 },
 		"ratio above one":      func(s *breaker.Settings) { s.FailureRatio = 1.1 },
+		"ratio below zero":     func(s *breaker.Settings) { s.FailureRatio = -0.1 },
 		"ratio without window": func(s *breaker.Settings) { s.FailureRatio = 0.5 },
+		"run below zero":       func(s *breaker.Settings) { s.ConsecutiveFailures = -1 },
+		"too long a run":       func(s *breaker.Settings) { s.ConsecutiveFailures = breaker.MaxConsecutive + 1 },
+		"jitter above one":     func(s *breaker.Settings) { s.Jitter = 1.1 },
+		"negative slow call":   func(s *breaker.Settings) { s.SlowCall = -1 },
+		"slow without ratio":   func(s *breaker.Settings) { s.SlowCall, s.Window = time.Second, time.Second },
+		"slow without window":  func(s *breaker.Settings) { s.SlowCall, s.SlowRatio = time.Second, 0.5 },
+		"weight above one":     func(s *breaker.Settings) { s.Weights[core.Timeout] = 1.1 },
+		"weight of NaN":        func(s *breaker.Settings) { s.Weights[core.Timeout] = math.NaN() },
+		"success that weighs":  func(s *breaker.Settings) { s.Weights[core.Success] = 0.5 },
+		"abandoned weighs":     func(s *breaker.Settings) { s.Weights[core.Abandoned] = 0.5 },
 	}
 	for name, change := range wrong {
-		if _, err := breaker.New(by(change), nil); err == nil {
+		if _, err := breaker.New(by(change), core.Key{}, nil); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
 	}
-	if _, err := breaker.New(by(func(s *breaker.Settings) { s.Quota = breaker.MaxQuota }), nil); err != nil {
+	if _, err := breaker.New(by(func(s *breaker.Settings) { s.Quota = breaker.MaxQuota }), core.Key{}, nil); err != nil {
 		t.Errorf("the largest quota: got %v, want no error", err)
 	}
 }

@@ -14,10 +14,11 @@ const (
 	sec = core.Instant(time.Second)
 )
 
-// settings: three failures in a row, open for 1, 2, 4, 4 ... seconds, two probes in
-// half a second.
+// settings: three failures in a row, open for 1, 2, 4, 4 ... seconds to the millisecond,
+// two probes in half a second.
 var settings = breaker.Settings{
 	ConsecutiveFailures: 3,
+	Weights:             breaker.DefaultWeights,
 	OpenFor:             time.Second,
 	MaxOpenFor:          4 * time.Second,
 	Quota:               2,
@@ -42,7 +43,7 @@ func newRig(t testing.TB, s breaker.Settings) *rig {
 	t.Helper()
 	r := &rig{permits: map[string]core.Permit{}}
 	var err error
-	r.Breaker, err = breaker.New(s, func(now core.Instant, from, to core.State) {
+	r.Breaker, err = breaker.New(s, core.NewKey(1), func(now core.Instant, from, to core.State) {
 		r.turns = append(r.turns, fmt.Sprintf("%v %v>%v", now.Sub(0), from, to))
 	})
 	if err != nil {
@@ -64,11 +65,12 @@ type step struct {
 
 var outcomes = map[string]core.Outcome{
 	"ok": core.Success, "wrong": core.ClientError, "fail": core.ServerError, "throttle": core.Throttled,
-	"timeout": core.Timeout, "refuse": core.ConnectFailure, "reset": core.Reset, "abandon": core.Abandoned,
+	"timeout": core.Timeout, "refuse": core.ConnectFailure, "reset": core.Reset, "abandon": core.Abandoned, "overtaken": core.Overtaken,
 }
 
-// do does what a step says. An outcome settles; "answer" before it answers instead;
-// "told" before it settles what the answer told already.
+// do does what a step says. An outcome settles; "answer" before it answers instead,
+// after a millisecond, and "slow" after a second and a millisecond; "told" settles what
+// the answer told already; "hung" settles without an answer after as long as "slow".
 func (r *rig) do(t testing.TB, s step) string {
 	t.Helper()
 	p, known := r.permits[s.who]
@@ -98,12 +100,21 @@ func (r *rig) do(t testing.TB, s step) string {
 	if !ok {
 		t.Fatalf("no such step: %q", s.do)
 	}
-	sample := core.Sample{Outcome: o, FirstAnswer: -1, Told: how == "told"}
-	if how == "answer" {
+	const quick, slow = time.Millisecond, time.Second + time.Millisecond
+	sample := core.Sample{Outcome: o, FirstAnswer: -1, Total: quick, Told: how == "told"}
+	switch how {
+	case "answer":
+		sample.FirstAnswer = quick
 		r.Answered(p, s.at, sample)
-	} else {
-		r.Settle(p, s.at, sample)
+		return ""
+	case "slow":
+		sample.FirstAnswer, sample.Total = slow, slow
+		r.Answered(p, s.at, sample)
+		return ""
+	case "hung":
+		sample.Total = slow
 	}
+	r.Settle(p, s.at, sample)
 	return ""
 }
 

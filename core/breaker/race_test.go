@@ -95,7 +95,7 @@ func TestTurnsUnderRace(t *testing.T) {
 	s := by(func(s *breaker.Settings) {
 		s.OpenFor, s.MaxOpenFor, s.ProbeTimeout = time.Millisecond, 2*time.Millisecond, time.Millisecond
 	})
-	b, err := breaker.New(s, func(_ core.Instant, from, to core.State) {
+	b, err := breaker.New(s, core.NewKey(1), func(_ core.Instant, from, to core.State) {
 		outOf[from].Add(1)
 		into[to].Add(1)
 	})

@@ -112,12 +112,15 @@ func (c *Checks) Wake() core.Instant {
 }
 
 // Probed implements core.Prober.
-func (c *Checks) Probed(m *core.Member, _ core.Instant, _ core.LoadReport, ok bool) {
+func (c *Checks) Probed(m *core.Member, now core.Instant, _ core.LoadReport, ok bool) {
 	c.mu.Lock()
 	g := c.gates[m]
 	turned := g != nil && g.probed(ok)
 	c.mu.Unlock()
-	if turned {
+	switch {
+	case turned && ok:
+		m.Return(now)
+	case turned:
 		m.Pool().Stale()
 	}
 }

@@ -133,6 +133,26 @@ func TestGate(t *testing.T) {
 }
 
 // The first probes are spread over the interval; each due one is given once.
+// A member that its checks let back in has returned at that instant; one that they take
+// out has not.
+func TestReturned(t *testing.T) {
+	r := newRig(t, health.Settings{Interval: time.Second, Rise: 2, Fall: 1})
+	r.update(t, sec, "a")
+	m := r.View().Members[0]
+	for i, step := range []struct {
+		at   core.Instant
+		well bool
+		want core.Instant
+	}{
+		{2 * sec, true, sec}, {3 * sec, false, sec}, {4 * sec, true, sec}, {5 * sec, true, 5 * sec}, {6 * sec, true, 5 * sec},
+	} {
+		r.checks.Probed(m, step.at, core.LoadReport{}, step.well)
+		if got := m.Returned(); got != step.want {
+			t.Errorf("step %d: returned at %v, want %v", i, got.Sub(0), step.want.Sub(0))
+		}
+	}
+}
+
 func TestScheduleSpreads(t *testing.T) {
 	r := newRig(t, settings)
 	if got := r.checks.Wake(); got != core.Never {

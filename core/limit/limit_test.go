@@ -127,6 +127,103 @@ func TestBucketAgainstModel(t *testing.T) {
 	})
 }
 
+// 10 a second, a burst of 2, and 150 ms of patience: a token that is to come is taken by
+// whoever waits for it.
+func TestReserveSteps(t *testing.T) {
+	r := rate(t, 10, 2)
+	var b limit.Bucket
+	const most = 150 * time.Millisecond
+	for i, s := range []struct {
+		at   core.Instant
+		n    int
+		wait time.Duration
+		ok   bool
+	}{
+		{0, 3, math.MaxInt64, false}, // never, however long it waits
+		{0, 2, 0, true},
+		{0, 1, 100 * time.Millisecond, true}, // waits
+		{0, 1, 50 * time.Millisecond, false}, // would have to wait for 200 ms
+		{50*ms - 1, 1, 1, false},             // and after 50 ms it may
+		{50 * ms, 1, 150 * time.Millisecond, true},
+		{50 * ms, 2, 200 * time.Millisecond, false},
+		{250 * ms, 2, 150 * time.Millisecond, true},
+		{10 * sec, 1, 0, true},
+		{10 * sec, 2, 100 * time.Millisecond, true},
+	} {
+		if wait, ok := b.Reserve(r, s.at, s.n, most); wait != s.wait || ok != s.ok {
+			t.Errorf("step %d, %d at %v: got %v and wait %v, want %v and %v", i, s.n, s.at.Sub(0), ok, wait, s.ok, s.wait)
+		}
+	}
+}
+
+// Invariants of waiting: nobody waits longer than the patience; those who are let
+// through go on in the order of coming; over any time since the first they are no more
+// than burst and rate allow; and who was refused and comes back after its wait, before
+// anybody else, is let through.
+func TestReserveInvariants(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		perSecond := rapid.SampledFrom([]float64{1, 10, 1000}).Draw(t, "rate")
+		burst := rapid.IntRange(1, 10).Draw(t, "burst")
+		most := time.Duration(rapid.Int64Range(0, int64(5*time.Second)).Draw(t, "most"))
+		r, err := limit.NewRate(perSecond, burst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b limit.Bucket
+		perToken := time.Duration(float64(time.Second) / perSecond)
+		now, last, taken := core.Instant(0), core.Instant(0), 0
+		for range rapid.IntRange(1, 50).Draw(t, "takes") {
+			now = now.Add(time.Duration(rapid.Int64Range(0, int64(2*perToken)).Draw(t, "gap")))
+			n := rapid.IntRange(1, burst).Draw(t, "n")
+			wait, ok := b.Reserve(r, now, n, most)
+			if !ok {
+				now = now.Add(wait)
+				if wait, ok = b.Reserve(r, now, n, most); !ok {
+					t.Fatalf("after the wait it was told: refused, %v more", wait)
+				}
+			}
+			goes := now.Add(wait)
+			if wait < 0 || wait > most || goes < last {
+				t.Fatalf("goes on after %v, at %v; want within %v, and not before %v", wait, goes.Sub(0), most, last.Sub(0))
+			}
+			last, taken = goes, taken+n
+			if allowed := float64(burst) + goes.Seconds()*perSecond; float64(taken) > allowed+1e-6 {
+				t.Fatalf("by %v: got %d taken, want at most %v", goes.Sub(0), taken, allowed)
+			}
+		}
+	})
+}
+
+func TestLeftAndReturn(t *testing.T) {
+	l := limit.New(rate(t, 10, 5), 0)
+	if n, fill := l.Quota(); n != 5 || fill != 500*time.Millisecond {
+		t.Errorf("quota: got %d in %v, want 5 in 500ms", n, fill)
+	}
+	for i, s := range []struct {
+		at     core.Instant
+		take   int // below 0: return
+		tokens int
+		full   time.Duration
+	}{
+		{0, 0, 5, 0},
+		{0, 4, 1, 400 * time.Millisecond},
+		{50 * ms, 0, 1, 350 * time.Millisecond},
+		{50 * ms, 1, 0, 450 * time.Millisecond},
+		{50 * ms, -1, 1, 350 * time.Millisecond},
+		{sec, 0, 5, 0},
+	} {
+		switch {
+		case s.take > 0:
+			l.Take(s.at, 0, s.take)
+		case s.take < 0:
+			l.Return(0, -s.take)
+		}
+		if n, full := l.Left(s.at, 0); n != s.tokens || full != s.full {
+			t.Errorf("step %d: got %d left, full in %v; want %d and %v", i, n, full, s.tokens, s.full)
+		}
+	}
+}
+
 // Goroutines take from one bucket while the clock runs. Invariant: from the epoch to
 // t it lets through at most burst + rate·t, and, as there is always demand, no less
 // than that but for a token that is about to come.
@@ -181,7 +278,7 @@ func TestBurstUnderRace(t *testing.T) {
 
 func TestLimiter(t *testing.T) {
 	r := rate(t, 1, 1)
-	all, keyed := limit.New(r), limit.NewKeyed(r, 100)
+	all, keyed := limit.New(r, 0), limit.NewKeyed(r, 0, 100)
 	if all.Keyed() || !keyed.Keyed() {
 		t.Errorf("keyed: got %v and %v, want false and true", all.Keyed(), keyed.Keyed())
 	}
@@ -198,12 +295,16 @@ func TestLimiter(t *testing.T) {
 
 func TestAllocatesNothing(t *testing.T) {
 	r := rate(t, 1000, 10)
-	all, keyed := limit.New(r), limit.NewKeyed(r, 64)
+	all, keyed := limit.New(r, 0), limit.NewKeyed(r, time.Second, 64)
 	now, key := core.Instant(0), core.NewKey(1)
 	if got := testing.AllocsPerRun(1000, func() {
 		now += ms
 		all.Take(now, 0, 1)
-		keyed.Take(now, key.Uint64(), 1)
+		k := key.Uint64()
+		if _, ok := keyed.Take(now, k, 1); ok {
+			keyed.Left(now, k)
+			keyed.Return(k, 1)
+		}
 	}); got != 0 {
 		t.Errorf("allocations: got %v, want 0", got)
 	}

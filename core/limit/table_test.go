@@ -82,7 +82,7 @@ func TestTableUnderRace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := NewKeyed(r, 32)
+	l := NewKeyed(r, 0, 32)
 	places := len(l.table.sets) * ways
 	var wg sync.WaitGroup
 	for g := range 8 {

@@ -31,6 +31,9 @@ const MaxChoices = 8
 // not grow with the pool, and does not herd. When none of those drawn may take
 // work, this one decision falls back to a round robin over those that may, with the
 // reason core.BarredDraw.
+//
+// Where weights differ, members are drawn in proportion to them: drawn evenly, one that
+// is to have more than D times its equal share would not be looked at often enough.
 type Choices struct {
 	D     int // 2 to MaxChoices
 	Score Score
@@ -42,6 +45,9 @@ func NewChoices(d int, score Score) *Choices {
 	return &Choices{D: min(max(d, 2), MaxChoices), Score: score}
 }
 
+// Plan implements core.Planner.
+func (*Choices) Plan(v *core.View) any { return newUrn(v.Members) }
+
 // Pick implements core.Picker.
 func (p *Choices) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source) (core.Choice, bool) {
 	n := len(v.Members)
@@ -49,9 +55,15 @@ func (p *Choices) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Sou
 		return core.Choice{}, false
 	}
 	b := newBest(src)
+	u, _ := v.Plan.(*urn)
 	switch {
 	case n <= p.D:
 		for slot := range n { // everybody is drawn
+			b.offer(v, a, now, slot, p.Score)
+		}
+	case u != nil:
+		var drawn [MaxChoices]int
+		for _, slot := range u.draw(src, &drawn, p.D) {
 			b.offer(v, a, now, slot, p.Score)
 		}
 	case p.D == 2:

@@ -34,7 +34,10 @@ func newPool(t testing.TB, picker core.Picker, verdicts ...core.Verdict) pool {
 		Driver: core.Driver{Source: src},
 		Picker: picker,
 		Equip: func(*core.Member) core.Parts {
-			g := &gate{verdicts[slot]}
+			g := &gate{}
+			if slot < len(verdicts) { // who comes later is ready
+				g.verdict = verdicts[slot]
+			}
 			slot++
 			return core.Parts{Gates: []core.Gate{g}}
 		},
@@ -72,4 +75,35 @@ func (p pool) picks(n int) []int {
 		slots = append(slots, p.pick(&core.Ask{}))
 	}
 	return slots
+}
+
+// weighed is newPool with these weights, everybody being ready.
+func weighed(t testing.TB, picker core.Picker, weights ...float64) pool {
+	t.Helper()
+	p := newPool(t, picker, ready(len(weights))...)
+	p.weigh(t, weights...)
+	return p
+}
+
+// weigh gives the members new weights.
+func (p pool) weigh(t testing.TB, weights ...float64) {
+	t.Helper()
+	var es []core.Endpoint
+	for i, w := range weights {
+		es = append(es, core.Endpoint{Key: fmt.Sprint(i), Weight: w})
+	}
+	if err := p.Update(0, es); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// counted counts slots by member; what is below zero is nobody.
+func counted(members int, slots []int) []int {
+	counts := make([]int, members)
+	for _, s := range slots {
+		if s >= 0 {
+			counts[s]++
+		}
+	}
+	return counts
 }

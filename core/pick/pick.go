@@ -1,5 +1,8 @@
-// Package pick has the strategies that know nothing of latency: round robin,
-// random, and least requests by full scan or by the power of d choices.
+// Package pick has the strategies that know nothing of latency: round robin, plain and
+// weighted, random, least requests by full scan or by the power of d choices, and
+// hashing with or without a bound on the load. Those that need a schedule or a table
+// prepare it once for each view (core.Planner); a decision looks it up and allocates
+// nothing.
 //
 // They share one rule about a member on probation (verdict Probing): its breaker
 // has bounded what it may cost to a quota of attempts, and it gets well only by
@@ -71,9 +74,18 @@ func (b *best) offer(v *core.View, a *core.Ask, now core.Instant, slot int, scor
 	switch {
 	case b.slot < 0 || r < b.rank || r == b.rank && s < b.score:
 		b.slot, b.rank, b.score, b.equal = slot, r, s, 1
+		if a.Why != nil {
+			a.Why.Lead(core.Cheapest)
+		}
 	case r == b.rank && s == b.score:
 		if b.equal++; Below(b.src, b.equal) == 0 {
 			b.slot = slot
+			if a.Why != nil {
+				a.Why.Lead(core.Lot)
+			}
+		}
+		if a.Why != nil {
+			a.Why.By(core.Lot)
 		}
 	}
 }

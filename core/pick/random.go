@@ -25,12 +25,18 @@ func (Random) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source)
 			a.Why.Consider(v.Members[slot], verdict, 0)
 		}
 		if verdict.Open() && rank(a, verdict) <= rank(a, core.Ready) {
+			if a.Why != nil {
+				a.Why.Lead(core.Lot)
+			}
 			return core.Choice{Slot: slot}, true
 		}
 	}
 	b := newBest(src)
 	for slot := range n {
 		b.offer(v, a, now, slot, equal)
+	}
+	if a.Why != nil && b.slot >= 0 {
+		a.Why.By(core.Lot) // even if there was one only
 	}
 	return core.Choice{Slot: b.slot}, b.slot >= 0
 }

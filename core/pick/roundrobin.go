@@ -43,18 +43,24 @@ func (p *RoundRobin) next(v *core.View, a *core.Ask, now core.Instant, worst cor
 		return 0, false
 	}
 	turn := p.turn.Add(1) - 1
+	slot = int(turn % n)
 	for i := range n {
-		slot = int((turn + i) % n)
 		m := v.Members[slot]
 		verdict := a.Verdict(m, now)
 		if a.Why != nil {
 			a.Why.Consider(m, verdict, 0)
 		}
 		if verdict <= worst && verdict != core.Full {
+			if a.Why != nil {
+				a.Why.Lead(core.Turn)
+			}
 			if i > 0 {
 				p.turn.CompareAndSwap(turn+1, turn+i+1) // those passed over had their turn
 			}
 			return slot, true
+		}
+		if slot++; slot == len(v.Members) {
+			slot = 0
 		}
 	}
 	return 0, false
