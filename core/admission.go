@@ -22,85 +22,198 @@ const (
 type Ticket struct {
 	Waiter     any
 	prev, next *Ticket
-	queued     bool
+	place      place
+	until      Instant // of a queued one
+	overload   bool    // a queued one that waits in vain is shed
+	inFlight   int     // of an admitted one: when it was admitted, itself included
 }
 
-// Admission bounds the requests in flight to a pool, with a bounded first-in
-// first-out queue in front. It only keeps the books: who waits for how long is the
-// driver's to do (see Request). Safe for concurrent use; its lock is held for a few
-// pointer moves, never while somebody is called.
-type Admission struct {
-	limit, room int
+// place is the list that a ticket stands in.
+type place uint8
+
+const (
+	nowhere place = iota
+	inQueue
+	inLine // admitted, and to be woken after another
+)
+
+// tickets is a ring of tickets with its length; t.next is the first.
+type tickets struct {
+	ends Ticket
+	n    int
+}
+
+func (l *tickets) init() { l.ends.prev, l.ends.next = &l.ends, &l.ends }
+
+func (l *tickets) push(t *Ticket, p place) {
+	t.prev, t.next, t.place = l.ends.prev, &l.ends, p
+	t.prev.next, t.next.prev = t, t
+	l.n++
+}
+
+func (l *tickets) remove(t *Ticket) {
+	t.prev.next, t.next.prev = t.next, t.prev
+	t.prev, t.next, t.place = nil, nil, nowhere
+	l.n--
+}
+
+// AdmissionSettings say whom an Admission lets in.
+type AdmissionSettings struct {
+	// Limiter says how many may be in flight; required.
+	Limiter Limiter
+	// Room is how many more may wait; 0 for no queue.
+	Room int
 	// MaxWait is how long a request may stand in the queue.
 	MaxWait time.Duration
-
-	mu       sync.Mutex
-	inFlight int
-	waiting  int
-	queue    Ticket // ring; queue.next is the first
+	// Patience shortens MaxWait and orders the queue; nil for MaxWait, first in
+	// first out.
+	Patience Patience
+	// DryRun lets everybody in, and counts whom it would not have.
+	DryRun bool
 }
 
-// NewAdmission returns an admission for limit requests in flight (at least 1) and
-// room in the queue for so many more (0 for no queue), each for at most maxWait.
-func NewAdmission(limit, room int, maxWait time.Duration) *Admission {
-	a := &Admission{limit: limit, room: room, MaxWait: maxWait}
-	a.queue.prev, a.queue.next = &a.queue, &a.queue
+// Admission bounds the requests in flight to a pool by a limit that may move, with a
+// bounded queue in front. It only keeps the books: who waits for how long is the
+// driver's to do (see Request). Safe for concurrent use; its lock is held for a few
+// pointer moves, and never while a driver is called.
+//
+// The limit is read anew when somebody leaves. If it has grown by several, as many
+// tickets are admitted at once; they stand in line, and each that is woken names the
+// next one to wake, so that a driver never has more than one to see to.
+type Admission struct {
+	settings AdmissionSettings
+
+	mu       sync.Mutex
+	limit    int
+	inFlight int
+	queue    tickets
+	line     tickets
+	emptied  Instant // when the queue was empty last, see look
+	beyond   uint64
+}
+
+// NewAdmission returns an admission.
+func NewAdmission(s AdmissionSettings) *Admission {
+	a := &Admission{settings: s, limit: max(1, s.Limiter.Limit())}
+	a.queue.init()
+	a.line.init()
 	return a
 }
 
-// Enter asks for admission. t must stay where it is while it is queued.
-func (a *Admission) Enter(t *Ticket) Entry {
+// Enter asks for admission. t must stay where it is while it is queued; when it is,
+// until is how long it may stand there.
+func (a *Admission) Enter(now Instant, t *Ticket) (entry Entry, until Instant) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.inFlight < a.limit {
+	a.look(now)
+	full := a.inFlight >= a.limit
+	if full && a.settings.DryRun {
+		a.beyond++
+	}
+	switch {
+	case !full || a.settings.DryRun:
 		a.inFlight++
-		return Admitted
+		t.inFlight = a.inFlight
+		return Admitted, 0
+	case a.queue.n >= a.settings.Room:
+		return Refused, 0
 	}
-	if a.waiting >= a.room {
-		return Refused
+	wait := a.settings.MaxWait
+	t.overload = false
+	if p := a.settings.Patience; p != nil {
+		if most, overload := p.Wait(now, a.emptied); most < wait {
+			wait, t.overload = most, overload
+		}
 	}
-	a.waiting++
-	t.queued = true
-	t.prev, t.next = a.queue.prev, &a.queue
-	t.prev.next, t.next.prev = t, t
-	return Queued
+	a.queue.push(t, inQueue)
+	t.until = now.Add(wait)
+	return Queued, t.until
 }
 
-// Leave ends an admitted request. It returns the ticket that is admitted in its
-// place and is now to be woken, or nil.
-func (a *Admission) Leave() *Ticket {
+// Learn tells the limiter what an admitted request came to, see Limiter.
+func (a *Admission) Learn(now Instant, s Sample, t *Ticket) {
+	a.settings.Limiter.Learn(now, s, t.inFlight)
+}
+
+// Leave ends an admitted request, and admits whoever fits in its place. It returns a
+// ticket that is now to be woken, or nil.
+func (a *Admission) Leave(now Instant) *Ticket {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	first := a.queue.next
-	if first == &a.queue {
-		a.inFlight--
+	a.limit = max(1, a.settings.Limiter.Limit())
+	a.inFlight--
+	for a.queue.n > 0 && a.inFlight < a.limit {
+		t := a.queue.ends.next
+		if p := a.settings.Patience; p != nil && p.Standing(now, a.emptied) {
+			t = a.queue.ends.prev
+		}
+		a.queue.remove(t)
+		a.inFlight++
+		t.inFlight = a.inFlight
+		a.line.push(t, inLine)
+	}
+	a.look(now)
+	return a.first()
+}
+
+// Next is for a request that was woken: it returns the next ticket to be woken, or nil.
+func (a *Admission) Next() *Ticket {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.first()
+}
+
+// look notes when the queue is empty. One that has been standing is not rid of its
+// backlog by being empty for a moment, because those in it have given up: there has to
+// be a free place, too.
+func (a *Admission) look(now Instant) {
+	p := a.settings.Patience
+	if p == nil || a.queue.n > 0 || a.inFlight >= a.limit && p.Standing(now, a.emptied) {
+		return
+	}
+	a.emptied = now
+}
+
+// first takes the first ticket out of the line.
+func (a *Admission) first() *Ticket {
+	if a.line.n == 0 {
 		return nil
 	}
-	a.unlink(first)
-	return first
+	t := a.line.ends.next
+	a.line.remove(t)
+	return t
 }
 
 // Cancel takes a ticket out of the queue. It returns false when the ticket does not
-// stand there any more: it has been admitted meanwhile, and must Leave.
-func (a *Admission) Cancel(t *Ticket) bool {
+// stand there any more: it has been admitted meanwhile, is not woken again by
+// anybody who does not hold it already, and must Leave.
+func (a *Admission) Cancel(now Instant, t *Ticket) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !t.queued {
-		return false
+	switch t.place {
+	case inQueue:
+		a.queue.remove(t)
+		a.look(now)
+		return true
+	case inLine:
+		a.line.remove(t)
 	}
-	a.unlink(t)
-	return true
-}
-
-func (a *Admission) unlink(t *Ticket) {
-	t.prev.next, t.next.prev = t.next, t.prev
-	t.prev, t.next, t.queued = nil, nil, false
-	a.waiting--
+	return false
 }
 
 // InFlight is how many requests are admitted, Waiting how many stand in the queue.
 func (a *Admission) InFlight() (inFlight, waiting int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.inFlight, a.waiting
+	return a.inFlight, a.queue.n
 }
+
+// Beyond is how many requests were let in by a dry run alone.
+func (a *Admission) Beyond() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.beyond
+}
+
+// Limiter is what the limit comes from.
+func (a *Admission) Limiter() Limiter { return a.settings.Limiter }

@@ -39,6 +39,13 @@ type Estimator interface {
 	End(now Instant, s Sample)
 }
 
+// Explained is an Estimator that can say what its cost is made of.
+type Explained interface {
+	// Explain says what Cost would say at now, and of what. It is called only when
+	// somebody asks why.
+	Explain(now Instant) CostParts
+}
+
 // Permit is what a gate gives out for one attempt and wants back. Its bits belong
 // to the gate (a generation, say, so that a late completion is recognised).
 type Permit uint64
@@ -111,35 +118,4 @@ func (a *Ask) Verdict(m *Member, now Instant) Verdict {
 		}
 	}
 	return m.Verdict(now)
-}
-
-// MaxCandidates is how many candidates a Decision can hold.
-const MaxCandidates = 8
-
-// Decision says why a member was chosen.
-type Decision struct {
-	Mode       Mode
-	Reason     Reason
-	Winner     *Member
-	Candidates [MaxCandidates]Candidate
-	Considered int // how many members were looked at; the first MaxCandidates are listed
-}
-
-// Candidate is a member that was looked at for a decision.
-type Candidate struct {
-	Member  *Member
-	Verdict Verdict
-	Score   float64 // what was compared; lower is better
-	Pending int
-}
-
-// Consider notes a candidate. Does nothing on a nil Decision.
-func (d *Decision) Consider(m *Member, v Verdict, score float64) {
-	if d == nil {
-		return
-	}
-	if d.Considered < MaxCandidates {
-		d.Candidates[d.Considered] = Candidate{m, v, score, m.Pending()}
-	}
-	d.Considered++
 }

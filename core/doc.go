@@ -14,6 +14,8 @@
 //   - lease: permission for one attempt at one member; answered at most once,
 //     settled exactly once.
 //   - outcome: how an attempt ended (see [Outcome]).
+//   - hedge: a second attempt beside the first, when that has not been answered for
+//     long (see [Hedge]).
 //   - pending: attempts leased and not yet settled. Waiting: leased and not yet
 //     answered.
 //   - verdict: what a member's gates say (see [Verdict]).
@@ -37,6 +39,7 @@
 //
 // [Request] is the state machine of one client request. It returns an [Action]
 // (try this lease until then, wait until then, deliver the answer, give up for
-// this reason) and is told what happened. It owns the leases, and so every lease
+// this reason) and is told what happened. It may hedge: then two attempts are under
+// way, and what comes of one may lead to nothing new. It owns the leases, and so every lease
 // is settled exactly once.
 package core

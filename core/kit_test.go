@@ -2,6 +2,8 @@ package core_test
 
 import (
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ type gate struct {
 	verdict core.Verdict
 	refuses bool // Acquire refuses, whatever Peek said
 	permit  core.Permit
+	hears   func(core.Sample) // of what is settled; nil for nobody
 
 	acquired, released, forced int
 	answered, settled          []core.Sample
@@ -48,6 +51,9 @@ func (g *gate) Answered(p core.Permit, _ core.Instant, s core.Sample) {
 
 func (g *gate) Settle(p core.Permit, _ core.Instant, s core.Sample) {
 	g.settled, g.permits = append(g.settled, s), append(g.permits, p)
+	if g.hears != nil {
+		g.hears(s)
+	}
 }
 
 // inOrder chooses the first member that may take work, in the mode it is told.
@@ -126,3 +132,34 @@ func (p pool) pending() int {
 
 // outcome is a sample with nothing but an outcome.
 func outcome(o core.Outcome) core.Sample { return core.Sample{Outcome: o} }
+
+// movable is a core.Limiter whose limit the test moves, and that writes down what it
+// hears.
+type movable struct {
+	limit    atomic.Int64
+	mu       sync.Mutex
+	learned  []core.Sample
+	inFlight []int
+}
+
+func limitOf(n int) *movable {
+	m := &movable{}
+	m.limit.Store(int64(n))
+	return m
+}
+
+func (m *movable) Limit() int { return int(m.limit.Load()) }
+
+func (m *movable) Learn(_ core.Instant, s core.Sample, inFlight int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.learned, m.inFlight = append(m.learned, s), append(m.inFlight, inFlight)
+}
+
+func (m *movable) State() core.LimiterState { return core.NewLimiterState(float64(m.Limit())) }
+
+// admission is one with a limit that the test moves.
+func admission(limit, room int, wait time.Duration) (*core.Admission, *movable) {
+	m := limitOf(limit)
+	return core.NewAdmission(core.AdmissionSettings{Limiter: m, Room: room, MaxWait: wait}), m
+}

@@ -5,7 +5,8 @@ import "sync/atomic"
 // Lease is permission for one attempt at one member. It is answered at most once
 // and settled exactly once; it holds the member, never a slot, so that views may
 // change under it. The zero value is a lease that was never given; the caller owns
-// the memory and may use it again once it is settled.
+// the memory and may use it again once it is settled and nobody else can call it any
+// more.
 //
 // Settle may be called from several goroutines: one of them settles. Answered is
 // for one goroutine.
@@ -16,7 +17,7 @@ type Lease struct {
 	began   Instant
 	first   Instant // of the answer
 	said    Outcome // at the answer
-	state   atomic.Uint32
+	state   uint32  // atomic, but for the plain store that gives the lease
 }
 
 // The states of a lease.
@@ -36,28 +37,30 @@ func (l *Lease) Choice() Choice { return l.choice }
 func (l *Lease) Began() Instant { return l.began }
 
 // Live reports whether the lease is given and not yet settled.
-func (l *Lease) Live() bool { return l.state.Load() != leaseIdle }
+func (l *Lease) Live() bool { return atomic.LoadUint32(&l.state) != leaseIdle }
 
 // start makes l a lease for m; the permits are in place.
 func (l *Lease) start(m *Member, now Instant, c Choice) {
 	l.member, l.choice, l.began = m, c, now
-	m.pending.Add(1)
 	m.leases.Add(1)
+	if m.pool.tallies {
+		m.pool.tally.Add(1)
+	}
 	if e := m.parts.Estimator; e != nil {
 		e.Begin(now)
 	}
-	l.state.Store(leaseWaiting)
+	l.state = leaseWaiting // nobody else knows of the lease yet, and an atomic store costs 5 ns
 	m.observer.Picked(m, now, c)
 }
 
 // Answered tells of the first byte of the answer: s carries the outcome so far and
 // what the answer's head said. Only the first call counts.
 func (l *Lease) Answered(now Instant, s Sample) {
-	if l.state.Load() != leaseWaiting {
+	if atomic.LoadUint32(&l.state) != leaseWaiting {
 		return
 	}
 	l.first, l.said = now, s.Outcome
-	if !l.state.CompareAndSwap(leaseWaiting, leaseAnswered) {
+	if !atomic.CompareAndSwapUint32(&l.state, leaseWaiting, leaseAnswered) {
 		return // settled by another goroutine meanwhile
 	}
 	s.FirstAnswer, s.Total = now.Sub(l.began), now.Sub(l.began)
@@ -73,7 +76,7 @@ func (l *Lease) Answered(now Instant, s Sample) {
 // Settle ends the attempt with what it taught and reports whether this call did
 // so; a second one does nothing.
 func (l *Lease) Settle(now Instant, s Sample) bool {
-	state := l.state.Swap(leaseIdle)
+	state := atomic.SwapUint32(&l.state, leaseIdle)
 	if state == leaseIdle {
 		return false
 	}
@@ -86,7 +89,10 @@ func (l *Lease) Settle(now Instant, s Sample) bool {
 	for i, g := range m.parts.Gates {
 		g.Settle(l.permits[i], now, s)
 	}
-	m.pending.Add(-1)
+	m.ended.Add(1)
+	if m.pool.tallies {
+		m.pool.tally.Add(-1)
+	}
 	if e := m.parts.Estimator; e != nil {
 		e.End(now, s)
 	}

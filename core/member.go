@@ -36,16 +36,28 @@ type Member struct {
 	breaker  Stateful // the first stateful gate, or nil
 	observer Observer // never nil
 
-	weight  atomic.Uint64 // float64 bits
-	pending atomic.Int64
-	leases  atomic.Uint64
+	weight   atomic.Uint64 // float64 bits
+	returned atomic.Int64  // an Instant
+
+	// What every attempt writes stands on a cache line of its own, so that to look at
+	// the rest is free of what other processors write.
+	_      [cacheLine]byte
+	leases atomic.Uint64 // given
+	ended  atomic.Uint64 // of these, settled
+	_      [cacheLine - 16]byte
 }
+
+// cacheLine is the size of a cache line in bytes, on most processors.
+const cacheLine = 64
 
 // Weight is the member's weight; 0 means drained.
 func (m *Member) Weight() float64 { return math.Float64frombits(m.weight.Load()) }
 
 // Pending is how many attempts are leased and not yet settled.
-func (m *Member) Pending() int { return int(m.pending.Load()) }
+func (m *Member) Pending() int {
+	ended := m.ended.Load() // first, so that there are never more of them than were given
+	return int(m.leases.Load() - ended)
+}
 
 // Leases is how many attempts the member was given so far.
 func (m *Member) Leases() uint64 { return m.leases.Load() }
@@ -65,12 +77,24 @@ func (m *Member) Verdict(now Instant) Verdict {
 	return verdict
 }
 
+// Estimator is what the member was equipped with, or nil: for a picker that keeps there
+// what it knows of a member.
+func (m *Member) Estimator() Estimator { return m.parts.Estimator }
+
 // Cost is the estimator's cost in seconds; 0 without an estimator.
 func (m *Member) Cost(now Instant) float64 {
 	if m.parts.Estimator == nil {
 		return 0
 	}
 	return m.parts.Estimator.Cost(now)
+}
+
+// Explain is what the estimator's cost is made of, and whether the estimator can tell.
+func (m *Member) Explain(now Instant) (parts CostParts, ok bool) {
+	if e, can := m.parts.Estimator.(Explained); can {
+		return e.Explain(now), true
+	}
+	return CostParts{}, false
 }
 
 // Latency is the estimated latency in seconds, and whether it is to be trusted;
@@ -90,8 +114,34 @@ func (m *Member) Breaker(now Instant) State {
 	return m.breaker.State(now)
 }
 
+// Limiter is what bounds the member's attempts in flight, or nil.
+func (m *Member) Limiter() Limiter {
+	for _, g := range m.parts.Gates {
+		if l, ok := g.(Limited); ok {
+			return l.Limiter()
+		}
+	}
+	return nil
+}
+
+// Returned is when the member last came into use: when it joined the pool or was
+// undrained, when its breaker closed, or when its health checks let it back in, whichever
+// was last. What an estimator or picker grants a member that has just come back, a ramp
+// of its load, say, is measured from here. It is past even while the member is out again.
+func (m *Member) Returned() Instant { return Instant(m.returned.Load()) }
+
+// Return is for the member's gates: from now on it may take work again that was kept
+// away from it.
+func (m *Member) Return(now Instant) {
+	m.returned.Store(int64(now))
+	m.pool.Stale()
+}
+
 // Turned is for the member's gates: its breaker went from one state to another.
 func (m *Member) Turned(now Instant, from, to State) {
+	if to == Closed {
+		m.returned.Store(int64(now))
+	}
 	m.pool.Stale()
 	m.observer.Turned(m, now, from, to)
 }

@@ -24,24 +24,29 @@ const (
 	Reset
 	// Abandoned is an attempt that the client left. It teaches nothing.
 	Abandoned
+	// Overtaken is an attempt that was given up because a later one of the same
+	// request was answered first (see Hedge). It did not fail and did not succeed,
+	// but its answer would have taken longer than its Total: of a latency, that is a
+	// lower bound.
+	Overtaken
 
 	// Outcomes is how many outcomes there are.
-	Outcomes = int(Abandoned) + 1
+	Outcomes = int(Overtaken) + 1
 )
 
 var outcomeNames = [Outcomes]string{
 	"success", "client-error", "server-error", "throttled",
-	"timeout", "connect-failure", "reset", "abandoned",
+	"timeout", "connect-failure", "reset", "abandoned", "overtaken",
 }
 
 // String returns the outcome's name in metrics and reports.
 func (o Outcome) String() string { return outcomeNames[o] }
 
-// Failed reports whether the endpoint failed the attempt. An abandoned attempt
-// did not fail, and did not succeed either.
+// Failed reports whether the endpoint failed the attempt. An abandoned or overtaken
+// attempt did not fail, and did not succeed either.
 func (o Outcome) Failed() bool {
 	switch o {
-	case Success, ClientError, Abandoned:
+	case Success, ClientError, Abandoned, Overtaken:
 		return false
 	}
 	return true
@@ -87,4 +92,6 @@ type LoadReport struct {
 	InFlight    float64 // requests in flight at the endpoint
 	Utilization float64 // share of its capacity in use, 0 to 1 (above 1: overloaded)
 	Latency     float64 // seconds that it expects for a request
+	Rate        float64 // requests a second that it ends; 0 counts as not reported
+	Errors      float64 // of these, failed ones a second
 }

@@ -81,7 +81,7 @@ func TestOutcomeFailed(t *testing.T) {
 
 func TestFailureStatus(t *testing.T) {
 	want := map[core.Failure]int{
-		core.NoEndpoint: 503, core.QueueFull: 503, core.QueueTimeout: 503,
+		core.NoEndpoint: 503, core.QueueFull: 503, core.QueueTimeout: 503, core.Shed: 503,
 		core.TimedOut: 504, core.Unreachable: 502, core.Broken: 502,
 	}
 	for f := range core.Failures {

@@ -16,6 +16,8 @@ type Policy struct {
 	Total time.Duration
 	// Budget bounds the retries of all requests together; nil for no bound.
 	Budget *Budget
+	// Hedge says when a request is hedged; nil for never.
+	Hedge *Hedge
 }
 
 // Verb is what a driver is to do next for a request.
@@ -23,7 +25,8 @@ type Verb uint8
 
 const (
 	// Try: start the attempt that Action.Attempt names, whose answer must begin
-	// by Action.Until. Then tell Answered or Failed.
+	// by Action.Until. Then tell Answered or Failed; and when Action.Hedge comes
+	// before either, tell Hedge.
 	Try Verb = iota
 	// Wait: stand in the queue until the ticket is woken (then tell Woken), or
 	// until Action.Until (then tell Expired).
@@ -34,6 +37,9 @@ const (
 	// GiveUp: the request ends without an answer of an endpoint, for
 	// Action.Failure. Nothing is left to tell.
 	GiveUp
+	// Stay: what is under way goes on. What was told of is over; an answer is to
+	// be thrown away.
+	Stay
 )
 
 // Failure is why a request was given up.
@@ -43,6 +49,7 @@ const (
 	NoEndpoint   Failure = iota // no member may take it
 	QueueFull                   // the pool is at its limit, and so is its queue
 	QueueTimeout                // it stood in the queue for too long
+	Shed                        // it was turned away, because there is too much to do
 	TimedOut                    // the endpoint, or the whole request, took too long
 	Unreachable                 // no connection to the endpoint
 	Broken                      // the connection broke before the answer
@@ -52,7 +59,7 @@ const (
 )
 
 var failureNames = [Failures]string{
-	"no-endpoint", "queue-full", "queue-timeout", "timeout", "connect-failure", "reset",
+	"no-endpoint", "queue-full", "queue-timeout", "shed", "timeout", "connect-failure", "reset",
 }
 
 // String returns the failure's name in metrics and in the client's error body.
@@ -93,6 +100,7 @@ type Action struct {
 	Do      Verb
 	Attempt int
 	Until   Instant // Never for no bound
+	Hedge   Instant // of Try: when to tell Hedge; Never for not at all
 	Failure Failure
 	Retry   Retry
 	// Wake is another request's ticket that is admitted now and to be woken; nil
@@ -116,6 +124,10 @@ type Request struct {
 	leases     [MaxAttempts]Lease
 	admission  *Admission // not nil while it has to be left
 	queued     bool
+	entered    Instant // when it was admitted
+	said       Outcome // what the limiter was told at the answer
+	told       bool    // that the limiter was told anything
+	shedder    Shedder // not nil while it has to hear of the end
 }
 
 // Start begins the request at the router's pool. replayable says that it may be
@@ -123,7 +135,7 @@ type Request struct {
 // filled in before, its Tried left empty.
 func (q *Request) Start(now Instant, r *Router, replayable bool) Action {
 	policy := r.Policy()
-	q.router, q.replayable, q.attempts = r, replayable, 0
+	q.router, q.replayable, q.attempts, q.told = r, replayable, 0, false
 	q.deadline = Never
 	if policy.Total > 0 {
 		q.deadline = now.Add(policy.Total)
@@ -131,13 +143,19 @@ func (q *Request) Start(now Instant, r *Router, replayable bool) Action {
 	if policy.Budget != nil {
 		policy.Budget.Request(now)
 	}
+	if policy.Hedge != nil {
+		policy.Hedge.budget.Request(now)
+	}
+	if s := r.config.Shedder; s != nil && !s.Admit(now, q.Ask.Priority, r.config.Source) {
+		return Action{Do: GiveUp, Failure: Shed}
+	}
 	if a := r.Admission(); a != nil {
-		switch a.Enter(&q.Ticket) {
+		switch entry, until := a.Enter(now, &q.Ticket); entry {
 		case Refused:
 			return Action{Do: GiveUp, Failure: QueueFull}
 		case Queued:
 			q.admission, q.queued = a, true
-			return Action{Do: Wait, Until: Earlier(now.Add(a.MaxWait), q.deadline)}
+			return Action{Do: Wait, Until: Earlier(until, q.deadline)}
 		}
 		q.admission = a
 	}
@@ -147,15 +165,22 @@ func (q *Request) Start(now Instant, r *Router, replayable bool) Action {
 // Woken tells that the request's ticket was woken.
 func (q *Request) Woken(now Instant) Action {
 	q.queued = false
-	return q.first(now)
+	action := q.first(now)
+	if action.Wake == nil {
+		action.Wake = q.router.Admission().Next()
+	}
+	return action
 }
 
 // Expired tells that the time to wait is over.
 func (q *Request) Expired(now Instant) Action {
-	if !q.admission.Cancel(&q.Ticket) {
+	if !q.admission.Cancel(now, &q.Ticket) {
 		return q.Woken(now) // admitted at the last moment
 	}
 	q.admission, q.queued = nil, false
+	if q.Ticket.overload && now < q.deadline {
+		return Action{Do: GiveUp, Failure: Shed}
+	}
 	return Action{Do: GiveUp, Failure: QueueTimeout}
 }
 
@@ -165,13 +190,27 @@ func (q *Request) Expired(now Instant) Action {
 // away.
 func (q *Request) Answered(now Instant, attempt int, s Sample, retryable bool) Action {
 	lease := &q.leases[attempt]
+	if !lease.Live() {
+		return Action{Do: Stay} // it was called off
+	}
 	lease.Answered(now, s)
+	if !s.Outcome.Failed() {
+		q.timed(now, attempt)
+		q.overtake(now, attempt)
+	} else if q.rivalled(attempt) {
+		lease.Settle(now, s)
+		return Action{Do: Stay}
+	}
 	deliver := Action{Do: Deliver, Attempt: attempt, Until: q.deadline}
 	if !retryable {
+		q.learn(now, s.Outcome, true)
+		q.ended(now, s.Outcome)
 		return deliver
 	}
 	again, ok := q.again(now)
 	if !ok {
+		q.learn(now, s.Outcome, true)
+		q.ended(now, s.Outcome)
 		deliver.Retry = again.Retry
 		return deliver
 	}
@@ -182,7 +221,15 @@ func (q *Request) Answered(now Instant, attempt int, s Sample, retryable bool) A
 // Failed tells that an attempt ended without an answer, and settles it. Its
 // outcome is one of Timeout, ConnectFailure and Reset.
 func (q *Request) Failed(now Instant, attempt int, s Sample) Action {
-	q.leases[attempt].Settle(now, s)
+	if !q.leases[attempt].Settle(now, s) {
+		return Action{Do: Stay} // it was called off
+	}
+	if s.Outcome == Timeout {
+		q.timed(now, attempt)
+	}
+	if q.rivalled(attempt) {
+		return Action{Do: Stay}
+	}
 	failure := TimedOut
 	switch s.Outcome {
 	case ConnectFailure:
@@ -191,11 +238,13 @@ func (q *Request) Failed(now Instant, attempt int, s Sample) Action {
 		failure = Broken
 	}
 	if failure == TimedOut {
-		return q.giveUp(failure, RetryNone)
+		q.learn(now, s.Outcome, false)
+		return q.giveUp(now, failure, RetryNone)
 	}
 	again, ok := q.again(now)
 	if !ok {
-		return q.giveUp(failure, again.Retry)
+		q.learn(now, s.Outcome, false)
+		return q.giveUp(now, failure, again.Retry)
 	}
 	return again
 }
@@ -204,7 +253,8 @@ func (q *Request) Failed(now Instant, attempt int, s Sample) Action {
 // the ticket to be woken, or nil. A second call does nothing.
 func (q *Request) Finished(now Instant, attempt int, s Sample) *Ticket {
 	q.leases[attempt].Settle(now, s)
-	return q.leave()
+	q.learn(now, s.Outcome, false)
+	return q.leave(now)
 }
 
 // Abandon tells that the client has left, or that the driver cannot go on: whatever
@@ -214,11 +264,12 @@ func (q *Request) Abandon(now Instant) *Ticket {
 	for i := range q.attempts {
 		q.leases[i].Settle(now, Sample{Outcome: Abandoned})
 	}
-	if q.queued && q.admission.Cancel(&q.Ticket) {
+	if q.queued && q.admission.Cancel(now, &q.Ticket) {
 		q.admission = nil
 	}
 	q.queued = false
-	return q.leave()
+	q.ended(now, Abandoned)
+	return q.leave(now)
 }
 
 // Attempts is how many attempts were leased so far.
@@ -233,13 +284,19 @@ func (q *Request) Reset() {
 }
 
 func (q *Request) first(now Instant) Action {
+	q.entered = now
 	if now >= q.deadline {
-		return q.giveUp(TimedOut, RetryNone)
+		return q.giveUp(now, TimedOut, RetryNone)
 	}
 	if !q.lease(now) {
-		return q.giveUp(NoEndpoint, RetryNone)
+		return q.giveUp(now, NoEndpoint, RetryNone)
 	}
-	return q.try(now, RetryNone)
+	if q.shedder = q.router.config.Shedder; q.shedder != nil {
+		q.shedder.Begun(now, q.Ask.Priority)
+	}
+	action := q.try(now, RetryNone)
+	action.Hedge = q.hedgeAt(now)
+	return action
 }
 
 // again leases one more attempt, if the request may have one.
@@ -275,20 +332,48 @@ func (q *Request) try(now Instant, r Retry) Action {
 	if within := q.router.Policy().AnswerWithin; within > 0 {
 		until = Earlier(until, now.Add(within))
 	}
-	return Action{Do: Try, Attempt: q.attempts - 1, Until: until, Retry: r}
+	return Action{Do: Try, Attempt: q.attempts - 1, Until: until, Hedge: Never, Retry: r}
 }
 
-func (q *Request) giveUp(f Failure, r Retry) Action {
-	return Action{Do: GiveUp, Failure: f, Retry: r, Wake: q.leave()}
+func (q *Request) giveUp(now Instant, f Failure, r Retry) Action {
+	q.ended(now, outcomeOf[f])
+	return Action{Do: GiveUp, Failure: f, Retry: r, Wake: q.leave(now)}
 }
 
-func (q *Request) leave() *Ticket {
+// outcomeOf is what a request came to that was given up after its first attempt.
+var outcomeOf = [Failures]Outcome{TimedOut: Timeout, Unreachable: ConnectFailure, Broken: Reset}
+
+// learn tells the pool's limiter what the request as a whole came to, at its answer
+// and, if that was another thing, at its end. What the client has left teaches
+// nothing.
+func (q *Request) learn(now Instant, o Outcome, answered bool) {
+	if q.admission == nil || o == Abandoned || q.told && o == q.said {
+		return
+	}
+	s := Sample{Outcome: o, FirstAnswer: -1, Total: now.Sub(q.entered)}
+	if answered {
+		s.FirstAnswer = s.Total
+	}
+	q.told, q.said = true, o
+	q.admission.Learn(now, s, &q.Ticket)
+}
+
+// ended tells the shedder what came of the request: at its answer, or at its end if
+// there was none.
+func (q *Request) ended(now Instant, o Outcome) {
+	if q.shedder != nil {
+		q.shedder.Ended(now, q.Ask.Priority, o)
+		q.shedder = nil
+	}
+}
+
+func (q *Request) leave(now Instant) *Ticket {
 	if q.admission == nil {
 		return nil
 	}
 	a := q.admission
 	q.admission = nil
-	return a.Leave()
+	return a.Leave(now)
 }
 
 // RetryableStatus reports whether an answer with this status may be bettered by

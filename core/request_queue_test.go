@@ -9,8 +9,9 @@ import (
 
 // queued is a pool with one place and room for two in the queue, for a second.
 func queued(t *testing.T, total time.Duration, keys ...string) pool {
+	a, _ := admission(1, 2, time.Second)
 	return newPool(t, core.Config{
-		Admission: core.NewAdmission(1, 2, time.Second),
+		Admission: a,
 		Policy:    core.Policy{Attempts: 2, Total: total},
 	}, keys...)
 }

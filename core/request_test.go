@@ -19,11 +19,17 @@ type step struct {
 }
 
 // tell does what a step says: "start", "start once" (not replayable), "<status>" or
-// an outcome's name for the newest attempt, "finish", "abandon", "woken", "expired".
+// an outcome's name for the newest attempt, or for another ("0: 200"), "hedge",
+// "finish", "abandon", "woken", "expired".
 func tell(t *testing.T, q *core.Request, r *core.Router, now core.Instant, what string) string {
 	t.Helper()
 	newest := q.Attempts() - 1
+	if which, rest, ok := strings.Cut(what, ": "); ok {
+		newest, what = int(which[0]-'0'), rest
+	}
 	switch what {
+	case "hedge":
+		return describe(q, q.Hedge(now))
 	case "start":
 		return describe(q, q.Start(now, r, true))
 	case "start once":
@@ -74,6 +80,11 @@ func describe(q *core.Request, a core.Action) string {
 		fmt.Fprintf(&b, "deliver from %s until %s", q.Lease(a.Attempt).Member().Key, until)
 	case core.GiveUp:
 		fmt.Fprintf(&b, "give up: %s", a.Failure)
+	case core.Stay:
+		b.WriteString("stay")
+	}
+	if a.Do == core.Try && a.Hedge != core.Never {
+		fmt.Fprintf(&b, ", hedge at %s", a.Hedge.Sub(0))
 	}
 	if a.Retry != core.RetryNone {
 		fmt.Fprintf(&b, ", retry %s", a.Retry)

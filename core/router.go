@@ -15,6 +15,11 @@ type Driver struct {
 	Source rand.Source
 	// Observe makes the observer of a new member; nil for nobody.
 	Observe func(*Member) Observer
+	// ProbeDue is called when the load prober (Config.LoadProber) has something to ask
+	// for that it had not when its Wake was asked last: a decision has brought it
+	// about. It is called by decisions, under no lock, and must not wait. nil for
+	// nobody.
+	ProbeDue func()
 }
 
 // Config is what a Router is made of. Driver.Source, Picker and Equip are required.
@@ -27,8 +32,12 @@ type Config struct {
 	Policy Policy
 	// Admission limits what is in flight to the pool as a whole; nil for no limit.
 	Admission *Admission
+	// Shedder turns requests away; nil for none.
+	Shedder Shedder
 	// Prober checks the members; nil for no checks.
 	Prober Prober
+	// LoadProber asks the members how busy they are; nil when nobody wants to know.
+	LoadProber Prober
 }
 
 // Router gives out leases for attempts at the members of one pool: it joins
@@ -55,8 +64,14 @@ func (r *Router) Policy() *Policy { return &r.config.Policy }
 // Admission is the pool's limit, or nil.
 func (r *Router) Admission() *Admission { return r.config.Admission }
 
+// Shedder is what turns requests to the pool away, or nil.
+func (r *Router) Shedder() Shedder { return r.config.Shedder }
+
 // Prober is the pool's prober, or nil.
 func (r *Router) Prober() Prober { return r.config.Prober }
+
+// LoadProber is who asks the members how busy they are, or nil.
+func (r *Router) LoadProber() Prober { return r.config.LoadProber }
 
 // View is the current view.
 func (r *Router) View() *View { return r.view.Load() }
@@ -78,35 +93,77 @@ func (r *Router) Update(now Instant, endpoints []Endpoint) error {
 	r.updating.Lock()
 	defer r.updating.Unlock()
 	old := r.view.Load()
-	known := make(map[string]*Member, len(old.Members))
-	for _, m := range old.Members {
-		known[m.Key] = m
+	kept, err := keep(old.Members, endpoints)
+	if err != nil {
+		return err
 	}
-	next := &View{Members: make([]*Member, 0, len(endpoints)), Pool: old.Pool}
-	seen := make(map[string]bool, len(endpoints))
-	for _, e := range endpoints {
-		if seen[e.Key] {
-			return fmt.Errorf("core: endpoint %q stands twice in the pool", e.Key)
+	next := &View{Members: kept, Pool: old.Pool}
+	for i, e := range endpoints {
+		if kept[i] == nil {
+			kept[i] = r.newMember(e, old.Pool)
 		}
-		if !(e.Weight >= 0) || math.IsInf(e.Weight, 1) {
-			return fmt.Errorf("core: endpoint %q: the weight must be finite and at least 0, not %v", e.Key, e.Weight)
+		if kept[i].Weight() == 0 { // new, or drained until now
+			kept[i].returned.Store(int64(now))
 		}
-		seen[e.Key] = true
+		kept[i].weight.Store(math.Float64bits(e.Weight))
 	}
-	for _, e := range endpoints {
-		m := known[e.Key]
-		if m == nil {
-			m = r.newMember(e, old.Pool)
-		}
-		m.weight.Store(math.Float64bits(e.Weight))
-		next.Members = append(next.Members, m)
+	if p, ok := r.config.Picker.(Planner); ok {
+		next.Plan = p.Plan(next)
 	}
 	r.view.Store(next)
 	next.Pool.Stale()
-	if p := r.config.Prober; p != nil {
-		p.Watch(now, next.Members)
+	for _, p := range []Prober{r.config.Prober, r.config.LoadProber} {
+		if p != nil {
+			p.Watch(now, next.Members)
+		}
 	}
 	return nil
+}
+
+// keep finds the members that stay, in the places of their endpoints; nil where there
+// is none yet. Most changes concern a few of many endpoints, so what has the same key
+// at the beginning and at the end of both lists is left aside: these keys are distinct
+// as they were before. Only what lies between is looked up.
+func keep(old []*Member, endpoints []Endpoint) ([]*Member, error) {
+	kept := make([]*Member, len(endpoints))
+	n, shorter := 0, min(len(old), len(endpoints))
+	for n < shorter && old[n].Key == endpoints[n].Key {
+		kept[n] = old[n]
+		n++
+	}
+	last, lastOld := len(endpoints), len(old)
+	for ; last > n && lastOld > n && old[lastOld-1].Key == endpoints[last-1].Key; last-- {
+		lastOld--
+		kept[last-1] = old[lastOld]
+	}
+	places := make(map[string]int, last-n)
+	for i := n; i < last; i++ {
+		key := endpoints[i].Key
+		if _, twice := places[key]; twice {
+			return nil, errTwice(key)
+		}
+		places[key] = i
+	}
+	for i, m := range old {
+		place, ok := places[m.Key]
+		if !ok {
+			continue
+		}
+		if i < n || i >= lastOld { // it stays where it was, too
+			return nil, errTwice(m.Key)
+		}
+		kept[place] = m
+	}
+	for _, e := range endpoints {
+		if !(e.Weight >= 0) || math.IsInf(e.Weight, 1) {
+			return nil, fmt.Errorf("core: endpoint %q: the weight must be finite and at least 0, not %v", e.Key, e.Weight)
+		}
+	}
+	return kept, nil
+}
+
+func errTwice(key string) error {
+	return fmt.Errorf("core: endpoint %q stands twice in the pool", key)
 }
 
 func (r *Router) newMember(e Endpoint, pool *PoolState) *Member {
@@ -134,10 +191,8 @@ const effort = 4
 func (r *Router) Begin(now Instant, a *Ask, l *Lease) bool {
 	v := r.view.Load()
 	v.Pool.look(v, now, r.surveyed)
-	if a.Why != nil {
-		*a.Why = Decision{} // of an earlier attempt
-	}
 	for range effort {
+		a.Why.begin(now)
 		c, ok := r.config.Picker.Pick(v, a, now, r.config.Source)
 		if !ok {
 			return false
@@ -146,6 +201,7 @@ func (r *Router) Begin(now Instant, a *Ask, l *Lease) bool {
 			return true
 		}
 	}
+	a.Why.begin(now)
 	for slot, m := range v.Members {
 		if a.Verdict(m, now).Open() && r.lease(v, a, now, Choice{slot, Fallback, BarredDraw}, l) {
 			return true
@@ -157,11 +213,14 @@ func (r *Router) Begin(now Instant, a *Ask, l *Lease) bool {
 // lease acquires the chosen member.
 func (r *Router) lease(v *View, a *Ask, now Instant, c Choice, l *Lease) bool {
 	m := v.Members[c.Slot]
+	if a.Why != nil {
+		a.Why.first(m, a.Verdict(m, now)) // before the permits change what is said of it
+	}
 	if !m.acquire(now, c.Mode == Panic, &l.permits) {
 		return false
 	}
 	if a.Why != nil {
-		a.Why.Mode, a.Why.Reason, a.Why.Winner = c.Mode, c.Reason, m
+		a.Why.conclude(c, len(v.Members), a.Again())
 	}
 	l.start(m, now, c)
 	return true

@@ -38,8 +38,8 @@ func TestRouterUnderRace(t *testing.T) {
 			defer mu.Unlock()
 			members = append(members, m)
 			b, err := breaker.New(breaker.Settings{
-				ConsecutiveFailures: 3, OpenFor: time.Millisecond, MaxOpenFor: 4 * time.Millisecond, Quota: 2, ProbeTimeout: time.Millisecond,
-			}, m.Turned)
+				ConsecutiveFailures: 3, Weights: breaker.DefaultWeights, OpenFor: time.Millisecond, MaxOpenFor: 4 * time.Millisecond, Quota: 2, ProbeTimeout: time.Millisecond,
+			}, core.NewKey(1).At(core.Hash(m.Key)), m.Turned)
 			if err != nil {
 				panic(err)
 			}

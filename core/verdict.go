@@ -56,7 +56,7 @@ type Reason uint8
 const (
 	// ReasonNone goes with Adaptive.
 	ReasonNone Reason = iota
-	// SignalThin: too few members have a fresh latency sample.
+	// SignalThin: too few members have a latency, or none of them a fresh one.
 	SignalThin
 	// SignalFlat: the members' costs are equal within noise.
 	SignalFlat

@@ -11,6 +11,16 @@ import (
 type View struct {
 	Members []*Member
 	Pool    *PoolState
+	// Plan is what the picker has prepared for this view; nil unless it is a Planner.
+	Plan any
+}
+
+// Planner is a Picker that prepares something for a view before the first decision on
+// it: a schedule of turns, a table of hashes. The router calls Plan once for each view,
+// with the members in their places and their weights as they will be, and makes what it
+// returns the view's Plan. A picker around another one passes the call on.
+type Planner interface {
+	Plan(v *View) any
 }
 
 // Survey is a look at all members of a view at one instant.
@@ -19,8 +29,12 @@ type Survey struct {
 	Undrained int // not drained
 	Open      int // not drained, and better than barred
 	Ready     int
+	Known     int     // ready ones with a latency, however old
 	Fresh     int     // ready ones with a latency that is to be trusted
 	Median    float64 // of the fresh latencies, seconds; 0 when there is none
+	Suspects  int     // of the fresh ones, those more than twice as slow as the fastest quarter
+	Rate      float64 // attempts a second at all members, of late; 0 while that is not known
+	Spread    float64 // of the fresh latencies: the greatest over the least; 0 when there are not two
 	LowCost   float64 // least and greatest cost among the ready ones, seconds
 	HighCost  float64
 	Level     bool // no ready member has more pending than another
@@ -32,7 +46,21 @@ type PoolState struct {
 	next   atomic.Int64 // the Instant from which a new look is due
 	busy   atomic.Bool  // somebody is looking
 	median atomic.Uint64
-	sorted []float64 // scratch of whoever looks
+	weight atomic.Uint64 // of those that may take work; float64 bits
+	sorted []float64     // scratch of whoever looks
+
+	// How often members are asked, of whoever looks: since when it is known, up to when,
+	// and how many attempts there were by then.
+	interval     atomic.Uint64 // float64 bits, seconds
+	first, last  Instant
+	asked        uint64
+	perSecond    float64
+	paced, timed bool // it is known; it has been looked for
+
+	tallies bool // whether the tally is kept
+	_       [cacheLine]byte
+	tally   atomic.Int64 // attempts pending at all members
+	_       [cacheLine - 8]byte
 }
 
 // Between looks: a look costs some 30 ns a member, so this keeps it well below 1 %
@@ -46,6 +74,57 @@ const (
 // MedianLatency is the median of the members' fresh latencies in seconds; 0 while
 // nothing is known.
 func (p *PoolState) MedianLatency() float64 { return math.Float64frombits(p.median.Load()) }
+
+// OpenWeight is the weight of all members that might take work at the last look.
+func (p *PoolState) OpenWeight() float64 { return math.Float64frombits(p.weight.Load()) }
+
+// Tally has the pool count its pending attempts from now on, which costs each of them
+// something. It is for a Planner to call, from Plan: nothing may be leased yet.
+func (p *PoolState) Tally() {
+	if !p.tallies {
+		p.tallies = true
+	}
+}
+
+// Pending is how many attempts are pending at all members together, those that have left
+// the pool included; 0 unless there is a Tally.
+func (p *PoolState) Pending() int { return int(p.tally.Load()) }
+
+// Interval is how much time there is between two attempts at a member, in the mean over
+// those not drained and the last seconds, in seconds; 0 while that is not known.
+func (p *PoolState) Interval() float64 { return math.Float64frombits(p.interval.Load()) }
+
+// paceOver is the time constant of the mean that Interval is.
+const paceOver = 10 * time.Second
+
+// pace takes in how many attempts all members have been given by now, of whom so many may
+// be asked. It waits for as long as there is between looks: the looks in between, which
+// changes call for, come so soon one after the other that a single attempt would make a
+// million a second.
+func (p *PoolState) pace(now Instant, asked uint64, members int) {
+	if !p.timed {
+		p.first, p.last, p.asked, p.timed = now, now, asked, true
+		return
+	}
+	if asked < p.asked { // members have left, and their attempts with them
+		p.last, p.asked = now, asked
+		return
+	}
+	if now.Sub(p.last) < lookEvery {
+		return
+	}
+	since := now.Sub(p.last).Seconds()
+	rate := float64(asked-p.asked) / since
+	keep := math.Exp(-since / min(paceOver.Seconds(), now.Sub(p.first).Seconds()))
+	if !p.paced {
+		keep = 0
+	}
+	p.perSecond = keep*p.perSecond + (1-keep)*rate
+	p.last, p.asked, p.paced = now, asked, true
+	if p.perSecond > 0 && members > 0 {
+		p.interval.Store(math.Float64bits(float64(members) / p.perSecond))
+	}
+}
 
 // Stale makes the next decision look again.
 func (p *PoolState) Stale() { p.next.Store(math.MinInt64) }
@@ -66,11 +145,17 @@ func (p *PoolState) look(v *View, now Instant, hears Surveyed) {
 	}
 }
 
+// suspicious is how many times as slow as the fastest quarter of the members one has to be
+// to be suspect.
+const suspicious = 2
+
 func (p *PoolState) survey(v *View, now Instant) Survey {
 	s := Survey{Members: len(v.Members), LowCost: math.Inf(1), Level: true}
 	p.sorted = p.sorted[:0]
-	pending := -1
+	pending, weight := -1, 0.0
+	asked := uint64(0)
 	for _, m := range v.Members {
+		asked += m.Leases()
 		verdict := m.Verdict(now)
 		if verdict == Drained {
 			continue
@@ -79,11 +164,18 @@ func (p *PoolState) survey(v *View, now Instant) Survey {
 		if verdict < Barred {
 			s.Open++
 		}
+		if verdict.Open() {
+			weight += m.Weight()
+		}
 		if verdict != Ready {
 			continue
 		}
 		s.Ready++
-		if latency, fresh := m.Latency(now); fresh {
+		latency, fresh := m.Latency(now)
+		if latency > 0 {
+			s.Known++
+		}
+		if fresh {
 			s.Fresh++
 			p.sorted = append(p.sorted, latency)
 		}
@@ -98,6 +190,14 @@ func (p *PoolState) survey(v *View, now Instant) Survey {
 	if n := len(p.sorted); n > 0 {
 		slices.Sort(p.sorted)
 		s.Median = p.sorted[n/2]
+		if n > 1 {
+			s.Spread = p.sorted[n-1] / p.sorted[0]
+		}
+		fast, _ := slices.BinarySearch(p.sorted, suspicious*p.sorted[n/4])
+		s.Suspects = n - fast
 	}
+	p.pace(now, asked, s.Undrained)
+	s.Rate = p.perSecond
+	p.weight.Store(math.Float64bits(weight))
 	return s
 }

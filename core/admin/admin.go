@@ -29,7 +29,7 @@ import (
 type Options struct {
 	// Metrics answers /metrics.
 	Metrics http.Handler
-	// Decisions answers /api/v1/decisions.
+	// Decisions answers /api/v1/decisions; the function of that name makes it.
 	Decisions http.Handler
 	// Pools returns the pools that there are now, in the order they are shown.
 	Pools func() []Pool

@@ -77,16 +77,21 @@ func pools(o Options) http.Handler {
 				answer.Pools = append(answer.Pools, stateOf(p, now))
 			}
 		}
-		var body bytes.Buffer
-		encoder := json.NewEncoder(&body)
-		encoder.SetEscapeHTML(false) // an & in a URL stays one; this is no HTML
-		if err := encoder.Encode(answer); err != nil {
-			say(w, http.StatusInternalServerError, "cannot tell the state of the pools\n")
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body.Bytes()) // whoever asked may have left
+		tell(w, answer)
 	})
+}
+
+// tell answers with JSON.
+func tell(w http.ResponseWriter, answer any) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false) // an & in a URL stays one; this is no HTML
+	if err := encoder.Encode(answer); err != nil {
+		say(w, http.StatusInternalServerError, "cannot tell the state of the pools\n")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body.Bytes()) // whoever asked may have left
 }
 
 // stateOf reads the state of a pool at now.

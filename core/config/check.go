@@ -30,6 +30,26 @@ func oneOf(report strict.Report, path, kind, word string, valid []string) bool {
 	return false
 }
 
+// tokenPattern is a token of HTTP (RFC 9110 §5.6.2): a header's or a cookie's name.
+var tokenPattern = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// metricPattern is a named metric of a report, or none.
+var metricPattern = regexp.MustCompile("^[0-9A-Za-z_./-]{0,64}$")
+
+// checkKey reports what no key of a request can be taken from.
+func checkKey(report strict.Report, path, key string) {
+	from, name, named := strings.Cut(key, ":")
+	switch {
+	case !named && (from == KeyClient || from == KeyPath):
+	case named && (from == KeyHeader || from == KeyCookie):
+		if !tokenPattern.MatchString(name) {
+			report(path, "expected the name of a %s after the colon, such as %s:session, found %q", from, from, key)
+		}
+	default:
+		report(path, "expected client, path, header:NAME or cookie:NAME, found %q", key)
+	}
+}
+
 // checkAddress reports an address that cannot be listened on. The key is the same
 // for the same address, and empty for one that is not fixed (port 0).
 func checkAddress(report strict.Report, path, address string) (key string, ok bool) {

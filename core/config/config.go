@@ -54,6 +54,10 @@ type File struct {
 	// exactly one pool: one route from / to it.
 	Routes []Route `yaml:"routes" doc:"which request goes to which pool; default: / to the only pool"`
 
+	// RateLimit bounds the requests a second of all routes together; nil (the
+	// default) means no bound.
+	RateLimit *RateLimit `yaml:"rate_limit" doc:"bound on the requests a second of all routes together; absent: none"`
+
 	// TrustedProxies are the peers whose X-Forwarded-* headers are believed, as
 	// address ranges; a bare address stands for itself. Default: none, since a
 	// client may write what it likes there.
@@ -100,6 +104,9 @@ type Admin struct {
 	// Pprof serves /debug/pprof/. Default false: a profile costs CPU and shows
 	// the inside of the process.
 	Pprof bool `yaml:"pprof" doc:"whether /debug/pprof/ is served"`
+
+	// Decisions are what is told of why endpoints were chosen.
+	Decisions Decisions `yaml:"decisions" doc:"what is told of why endpoints were chosen"`
 }
 
 // Drain is how the proxy stops.
@@ -133,7 +140,7 @@ func Default() File {
 	return File{
 		Version:   Version,
 		Listeners: []Listener{listener},
-		Admin:     Admin{Enabled: true, Address: "127.0.0.1:9901"},
+		Admin:     Admin{Enabled: true, Address: "127.0.0.1:9901", Decisions: defaultDecisions},
 		Drain:     Drain{Timeout: 30 * time.Second},
 		Log:       Log{Level: "info"},
 	}

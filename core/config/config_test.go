@@ -32,29 +32,39 @@ func TestFull(t *testing.T) {
 	defaultsHealth, defaultConcurrency := new(Health), new(Concurrency)
 	defaultsHealth.Defaults()
 	defaultConcurrency.Defaults()
+	defaultHedge := new(Hedge)
+	defaultHedge.Defaults()
 	api := DefaultPolicies()
-	api.Strategy = Strategy{Name: "round-robin"}
-	api.Health, api.Concurrency = defaultsHealth, defaultConcurrency
+	api.Strategy = Strategy{Name: "consistent-hash", Key: "cookie:sid", LoadFactor: 1.5}
+	api.Health, api.Concurrency, api.Hedge = defaultsHealth, defaultConcurrency, defaultHedge
+	defaultConcurrency.Queue = 1000 // codel needs one
+	api.Shed = &Shed{Name: "codel", Target: 5 * time.Millisecond, Interval: 100 * time.Millisecond}
 	want := &File{
 		Version: 1,
 		Listeners: []Listener{
 			{"0.0.0.0:8443", 5 * time.Second, 2 * time.Minute, 32768},
 			{"[::1]:8080", 10 * time.Second, 90 * time.Second, 65536},
 		},
-		Admin: Admin{Address: "127.0.0.1:9902", Pprof: true},
+		Admin: Admin{Address: "127.0.0.1:9902", Pprof: true, Decisions: Decisions{20, 128, HeaderLoopback}},
 		Drain: Drain{time.Minute},
 		Log:   Log{"debug", true},
 		Pools: []Pool{{
 			Name:      "web",
 			Endpoints: []Endpoint{{"http://127.0.0.1:9001", 3}, {"https://Backend.example", 0}},
 			Policies: Policies{
-				Strategy:       Strategy{"p2c-ewma", 5 * time.Second, 3},
+				Strategy:       Strategy{Name: "p2c-ewma", Decay: 5 * time.Second, Guards: defaultGuards(), Choices: 3},
 				PanicThreshold: 0.25,
-				Breaker:        Breaker{false, 3, 0.8, 20 * time.Second, 50, time.Second, 30 * time.Second, 2, 3 * time.Second},
+				Breaker:        Breaker{false, 3, 0.8, 2 * time.Second, 0.9, 20 * time.Second, 50, Weights{0.9, 0.8, 0.7, 0.6, 0.5, 0.3, 0.4}, time.Second, 30 * time.Second, 0.25, 2, 3 * time.Second},
 				Timeouts:       Timeouts{time.Second, 0, 90 * time.Second},
 				Retries:        Retries{3, 0.1, 2.5},
+				Hedge:          &Hedge{0.99, 20 * time.Millisecond, 0.02},
 				Health:         &Health{"/ready?deep=1", 10 * time.Second, 3 * time.Second, 1, 5},
-				Concurrency:    &Concurrency{"fixed", 64, 16, 250 * time.Millisecond},
+				Concurrency:    &Concurrency{Name: "fixed", Limit: 64, Queue: 16, MaxWait: 250 * time.Millisecond},
+				EndpointConcurrency: &Concurrency{
+					Name: "gradient2", Initial: 5, Min: 2, Max: 50, Window: 200 * time.Millisecond, Samples: 20,
+					Tolerance: 2, Headroom: 3, DryRun: true,
+				},
+				Shed: &Shed{Name: "accept-ratio", K: 1.5, Window: time.Minute, MaxRatio: 0.8, PriorityHeader: "X-Priority"},
 			},
 		}, {
 			Name:      "api",
@@ -62,10 +72,11 @@ func TestFull(t *testing.T) {
 			Policies:  api,
 		}},
 		Routes: []Route{
-			{"front", "/app", []string{"example.com", "www.example.com"}, []string{"GET", "POST"}, "web", &RateLimit{1000.5, 100, "client"}},
-			{Name: "api", PathPrefix: "/", Pool: "api"},
-			{Name: "api-2", PathPrefix: "/v2", Pool: "api", RateLimit: &RateLimit{0.5, 1, ""}},
+			{"front", "/app", []string{"example.com", "www.example.com"}, []string{"GET", "POST"}, "web", &RateLimit{1000.5, 100, "client", 50 * time.Millisecond, false}, 2},
+			{Name: "api", PathPrefix: "/", Pool: "api", Cost: 1},
+			{Name: "api-2", PathPrefix: "/v2", Pool: "api", RateLimit: &RateLimit{Rate: 0.5, Burst: 1, Headers: true}, Cost: 1},
 		},
+		RateLimit:      &RateLimit{Rate: 5000, Burst: 5000, Headers: true},
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("::1/128")},
 	}
 	if diff := cmp.Diff(want, got, comparePrefix); diff != "" {
@@ -99,14 +110,18 @@ func TestDefaults(t *testing.T) {
 	}
 	want := Default()
 	want.Pools = []Pool{{Name: "web", Endpoints: []Endpoint{{"http://127.0.0.1:9001", 1}}, Policies: DefaultPolicies()}}
-	want.Routes = []Route{{Name: "web", PathPrefix: "/", Pool: "web"}}
+	want.Routes = []Route{{Name: "web", PathPrefix: "/", Pool: "web", Cost: 1}}
 	if diff := cmp.Diff(&want, got, comparePrefix); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if s := (Strategy{"p2c-ewma", 10 * time.Second, 2}); got.Pools[0].Strategy != s {
+	guards := Guards{
+		Samples: 10, Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true,
+		ScanUpTo: 12, MostChoices: 8, Trust: true,
+	}
+	if s := (Strategy{Name: "p2c-ewma", Decay: 3 * time.Second, Guards: guards, Choices: 2}); got.Pools[0].Strategy != s {
 		t.Errorf("strategy: got %+v, want %+v", got.Pools[0].Strategy, s)
 	}
-	if got.Pools[0].Health != nil || got.Pools[0].Concurrency != nil || got.Routes[0].RateLimit != nil {
+	if got.Pools[0].Health != nil || got.Pools[0].Hedge != nil || got.Pools[0].Concurrency != nil || got.Routes[0].RateLimit != nil {
 		t.Error("what is optional and absent must be nil")
 	}
 }
@@ -132,6 +147,12 @@ func TestDerivedDefaults(t *testing.T) {
 	}
 	if got, want := pool(t, "strategy: p2c-least-requests").Strategy, (Strategy{Name: "p2c-least-requests", Choices: 2}); got != want {
 		t.Errorf("p2c-least-requests: got %+v, want %+v", got, want)
+	}
+	if got, want := pool(t, "strategy: consistent-hash").Strategy, (Strategy{Name: "consistent-hash", Key: "client", LoadFactor: 1.25}); got != want {
+		t.Errorf("consistent-hash: got %+v, want %+v", got, want)
+	}
+	if got, want := pool(t, "strategy: {name: consistent-hash, key: path}").Strategy, (Strategy{Name: "consistent-hash", Key: "path", LoadFactor: 1.25}); got != want {
+		t.Errorf("consistent-hash by path: got %+v, want %+v", got, want)
 	}
 	for rate, burst := range map[string]int{"0.2": 1, "1": 1, "2.1": 3, "1000": 1000} {
 		f, err := Parse("f", []byte(minimal+"routes: [{pool: web, rate_limit: {rate: "+rate+"}}]"))
@@ -281,6 +302,26 @@ func TestLoad(t *testing.T) {
 	os.Stdin = in
 	if _, err = Load("-"); err == nil || !strings.HasPrefix(err.Error(), "stdin:1:10: version: expected 1") {
 		t.Errorf("standard input: got %v", err)
+	}
+}
+
+// What a driver has to know: whether requests need a key, and where it comes from.
+func TestKeyOf(t *testing.T) {
+	for _, c := range []struct {
+		s          Strategy
+		hashes     bool
+		from, name string
+	}{
+		{NewStrategy("ip-hash"), true, KeyClient, ""},
+		{NewStrategy("consistent-hash"), true, KeyClient, ""},
+		{Strategy{Name: "consistent-hash", Key: "path"}, true, KeyPath, ""},
+		{Strategy{Name: "consistent-hash", Key: "header:X-User"}, true, KeyHeader, "X-User"},
+		{Strategy{Name: "consistent-hash", Key: "cookie:sid"}, true, KeyCookie, "sid"},
+		{NewStrategy("p2c-ewma"), false, "", ""},
+	} {
+		if from, name := c.s.KeyOf(); from != c.from || name != c.name || c.s.Hashes() != c.hashes {
+			t.Errorf("%+v: got %v, %q and %q, want %v, %q and %q", c.s, c.s.Hashes(), from, name, c.hashes, c.from, c.name)
+		}
 	}
 }
 

@@ -18,13 +18,25 @@ type Breaker struct {
 	// what retries are for.
 	FailureRatio float64 `yaml:"failure_ratio" doc:"share of failures within the window that opens the breaker, above 0 to 1"`
 
-	// Window is the time over which FailureRatio is taken, 1s to 1h, in whole
-	// seconds (more is rounded up). Default 10s, as in Hystrix and Linkerd.
-	Window time.Duration `yaml:"window" doc:"time over which the share of failures is taken"`
+	// SlowCall is the longest time to the first byte of an answer that is not slow, 0
+	// (the default: none is slow) to 24h; the time that a client takes to send its
+	// body counts. What failed without an answer was slow when it took longer.
+	SlowCall time.Duration `yaml:"slow_call" doc:"an answer whose first byte takes longer than this is slow; 0: none is"`
 
-	// MinRequests within Window are needed before FailureRatio counts; at least
-	// 1. Default 20, as in Hystrix: of fewer, half may fail by chance.
-	MinRequests int `yaml:"min_requests" doc:"requests within the window before the share of failures counts, at least 1"`
+	// SlowRatio is the share of slow answers within Window, above 0 to 1, that opens
+	// the breaker; a probe that is slow has failed. Default 0.5, as FailureRatio.
+	SlowRatio float64 `yaml:"slow_ratio" doc:"share of slow answers within the window that opens the breaker, above 0 to 1"`
+
+	// Window is the time over which the shares are taken, 1s to 1h, in whole
+	// seconds (more is rounded up). Default 10s, as in Hystrix and Linkerd.
+	Window time.Duration `yaml:"window" doc:"time over which the shares of failures and of slow answers are taken"`
+
+	// MinRequests within Window are needed before a share counts; at least 1.
+	// Default 20, as in Hystrix: of fewer, half may fail by chance.
+	MinRequests int `yaml:"min_requests" doc:"requests within the window before a share counts, at least 1"`
+
+	// Weights say how much each outcome counts, in a row and in the share.
+	Weights Weights `yaml:"weights" doc:"how much each outcome is held against the endpoint"`
 
 	// OpenFor is how long the breaker stays open the first time; it doubles with
 	// every probe that fails, up to MaxOpenFor. Default 5s, as in Hystrix and
@@ -35,6 +47,11 @@ type Breaker struct {
 	// at most 24h. Default 60s, or OpenFor if that is more: a fifth of what Envoy and Finagle
 	// allow, so that an endpoint that has recovered is found within a minute.
 	MaxOpenFor time.Duration `yaml:"max_open_for" doc:"how long the breaker stays open at most"`
+
+	// Jitter is the largest share of its open time that chance takes off, 0 to 1.
+	// Default 0.5, as in Finagle: an outage opens the breakers of all proxies
+	// together, and without it they would also probe together.
+	Jitter float64 `yaml:"jitter" doc:"largest share of its open time that chance takes off, 0 to 1"`
 
 	// HalfOpenRequests is the number of requests let through to probe, 1 to
 	// 63; all must succeed to close the breaker. Default 1, as in Finagle,
@@ -53,13 +70,16 @@ func (b *Breaker) Defaults() {
 		Enabled:             true,
 		ConsecutiveFailures: 5,
 		FailureRatio:        0.5,
+		SlowRatio:           0.5,
 		Window:              10 * time.Second,
 		MinRequests:         20,
 		OpenFor:             5 * time.Second,
 		MaxOpenFor:          60 * time.Second,
+		Jitter:              0.5,
 		HalfOpenRequests:    1,
 		ProbeTimeout:        10 * time.Second,
 	}
+	b.Weights.Defaults()
 }
 
 // Derive raises the default of MaxOpenFor to a longer OpenFor.
@@ -95,32 +115,4 @@ type Health struct {
 // Defaults sets every field.
 func (h *Health) Defaults() {
 	*h = Health{Path: "/healthz", Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 3}
-}
-
-// Limiters are the names that [Concurrency] knows.
-var Limiters = []string{"fixed"}
-
-// Concurrency bounds the requests of a pool that are in progress at once, and
-// how many more may wait for their turn.
-type Concurrency struct {
-	// Name of the limiter, one of [Limiters]. Default fixed.
-	Name string `yaml:"name,scalar" enum:"fixed" doc:"name of the limiter"`
-
-	// Limit is the number of requests in progress, 1 to 1000000. Default 100: at
-	// 10 ms each that is ten thousand a second (Little's law).
-	Limit int `yaml:"limit" doc:"requests in progress at once, 1 to 1000000"`
-
-	// Queue is the number of requests that may wait beyond the limit, 0 to
-	// 1000000. Default 0: what does not fit is rejected at once, which a client
-	// can act on.
-	Queue int `yaml:"queue" doc:"requests that may wait beyond the limit, 0 to 1000000"`
-
-	// MaxWait is how long a request may wait in the queue; more than 0. Default
-	// 1s.
-	MaxWait time.Duration `yaml:"max_wait" doc:"how long a request may wait in the queue"`
-}
-
-// Defaults sets every field.
-func (c *Concurrency) Defaults() {
-	*c = Concurrency{Name: "fixed", Limit: 100, Queue: 0, MaxWait: time.Second}
 }

@@ -74,13 +74,30 @@ type Policies struct {
 	// Retries say whether a failed attempt is repeated at another endpoint.
 	Retries Retries `yaml:"retries" doc:"whether a failed attempt is repeated at another endpoint"`
 
+	// Hedge sends a second attempt of a request that is not answered for unusually
+	// long; nil (the default) means none, since it costs the endpoints work.
+	Hedge *Hedge `yaml:"hedge" doc:"sends a second attempt of a request that is not answered for unusually long; absent: none"`
+
 	// Health is the active check of every endpoint; nil (the default) means
 	// none: the breaker learns from real requests, which need no agreed path.
 	Health *Health `yaml:"health" doc:"active check of every endpoint; absent: none"`
 
+	// Reports say how the endpoints' reports of their load are read, where the strategy
+	// goes by them; nil (the default) means the defaults of that.
+	Reports *Reports `yaml:"reports" doc:"how the endpoints' reports of their load are read; absent: by the defaults"`
+
 	// Concurrency bounds the requests in progress; nil (the default) means no
 	// bound, since a wrong one rejects what could have been served.
 	Concurrency *Concurrency `yaml:"concurrency" doc:"bound on the requests in progress; absent: none"`
+
+	// EndpointConcurrency bounds the attempts in progress at each endpoint; nil
+	// (the default) means no bound. What one endpoint has no room for goes to
+	// another, so it has no queue.
+	EndpointConcurrency *Concurrency `yaml:"endpoint_concurrency" doc:"bound on the attempts in progress at each endpoint; absent: none"`
+
+	// Shed turns requests away when there is too much to do; nil (the default)
+	// means that nobody is.
+	Shed *Shed `yaml:"shed" doc:"turns requests away when there is too much to do; absent: nobody is turned away"`
 }
 
 // DefaultPolicies returns the policies of a pool that says nothing.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Route says which requests go to a pool. Conditions that are empty always hold.
@@ -28,12 +29,17 @@ type Route struct {
 
 	// RateLimit bounds the requests a second; nil (the default) means no bound.
 	RateLimit *RateLimit `yaml:"rate_limit" doc:"bound on the requests a second; absent: none"`
+
+	// Cost is how many requests one of this route counts for, in its rate limit
+	// and in the global one; at least 1, and no more than their bursts. Default 1.
+	Cost int `yaml:"cost" doc:"how many requests one of this route counts for in the rate limits, at least 1"`
 }
 
-// Defaults sets the path prefix to /.
-func (r *Route) Defaults() { *r = Route{PathPrefix: "/"} }
+// Defaults sets the path prefix to / and the cost to 1.
+func (r *Route) Defaults() { *r = Route{PathPrefix: "/", Cost: 1} }
 
-// RateLimit bounds the requests a second of a route, as a token bucket.
+// RateLimit bounds the requests a second, as a token bucket: of a route, or of all
+// together.
 type RateLimit struct {
 	// Rate is the number of requests a second, above 0 to 1e9. Required.
 	Rate float64 `yaml:"rate,required" doc:"requests a second, above 0"`
@@ -42,10 +48,23 @@ type RateLimit struct {
 	// one second's worth, at least 1.
 	Burst int `yaml:"burst" doc:"requests that may come at once; default: one second's worth, at least 1"`
 
-	// Key says who shares a bucket: "" (the default), the whole route; "client",
-	// each client address has its own.
-	Key string `yaml:"key" enum:",client" doc:"who shares a bucket: empty, the whole route; client, each client address"`
+	// Key says who shares a bucket: "" (the default), all of them; "client", each
+	// client address has its own.
+	Key string `yaml:"key" enum:",client" doc:"who shares a bucket: empty, all; client, each client address has its own"`
+
+	// MaxDelay is how long a request that comes too early may wait for its turn
+	// before it goes on; what would have to wait longer is rejected. 0 to 1h.
+	// Default 0: it is rejected at once, with the time to come back.
+	MaxDelay time.Duration `yaml:"max_delay" doc:"how long a request that comes too early may wait for its turn; 0: it is rejected at once"`
+
+	// Headers tells clients their quota and what is left of it, in the response
+	// headers RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers).
+	// Default true: a client that knows can slow down before it is rejected.
+	Headers bool `yaml:"headers" doc:"tell clients their quota in the headers RateLimit-Policy and RateLimit"`
 }
+
+// Defaults has the headers sent.
+func (l *RateLimit) Defaults() { *l = RateLimit{Headers: true} }
 
 // Derive sets the default of Burst.
 func (l *RateLimit) Derive(has func(string) bool) {
@@ -58,7 +77,7 @@ func (l *RateLimit) Derive(has func(string) bool) {
 // route, the names of the routes, and the case of their hosts.
 func (f *File) complete() {
 	if len(f.Routes) == 0 && len(f.Pools) == 1 {
-		f.Routes = []Route{{PathPrefix: "/", Pool: f.Pools[0].Name}}
+		f.Routes = []Route{{PathPrefix: "/", Pool: f.Pools[0].Name, Cost: 1}}
 	}
 	taken := map[string]bool{}
 	for _, r := range f.Routes {

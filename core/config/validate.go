@@ -31,6 +31,7 @@ func (f *File) validate(report strict.Report) {
 		report("pools", "expected at least one pool")
 	}
 	f.validateListeners(report)
+	f.Admin.Decisions.Validate(report.At("admin.decisions"))
 	positive(report, "drain.timeout", f.Drain.Timeout)
 	oneOf(report, "log.level", "level", f.Log.Level, levels)
 	f.validatePools(report)
@@ -113,12 +114,16 @@ func (p *Policies) Validate(report strict.Report) {
 	p.Breaker.Validate(report.At("breaker"))
 	p.Timeouts.Validate(report.At("timeouts"))
 	p.Retries.Validate(report.At("retries"))
+	if p.Hedge != nil {
+		p.Hedge.Validate(report.At("hedge"))
+	}
 	if p.Health != nil {
 		p.Health.Validate(report.At("health"))
 	}
-	if p.Concurrency != nil {
-		p.Concurrency.Validate(report.At("concurrency"))
+	if p.Reports != nil {
+		p.Reports.Validate(report.At("reports"))
 	}
+	p.validateLimits(report)
 }
 
 // Validate reports what is wrong with the strategy, by paths from s.
@@ -131,10 +136,23 @@ func (s *Strategy) Validate(report strict.Report) {
 	} else if s.Decay != 0 {
 		report("decay", "%s does not estimate latency and has no decay", s.Name)
 	}
+	s.Guards.validate(s, report)
+	s.ByReports.validate(s, report)
 	if s.Draws() {
 		between(report, "choices", s.Choices, 2, maxChoices)
 	} else if s.Choices != 0 {
 		report("choices", "%s does not draw endpoints and has no choices: only p2c-* have", s.Name)
+	}
+	if s.Bounds() {
+		checkKey(report, "key", s.Key)
+		between(report, "load_factor", s.LoadFactor, 1, maxLoadFactor)
+		return
+	}
+	if s.Key != "" {
+		report("key", "%s has no key to choose: only consistent-hash has", s.Name)
+	}
+	if s.LoadFactor != 0 {
+		report("load_factor", "%s does not bound loads and has no load_factor: only consistent-hash has", s.Name)
 	}
 }
 
@@ -143,6 +161,12 @@ func (s *Strategy) Validate(report strict.Report) {
 func (b *Breaker) Validate(report strict.Report) {
 	between(report, "consecutive_failures", b.ConsecutiveFailures, 1, maxCount)
 	ratio(report, "failure_ratio", b.FailureRatio)
+	if b.SlowCall != 0 {
+		within(report, "slow_call", b.SlowCall, time.Millisecond, day)
+	}
+	ratio(report, "slow_ratio", b.SlowRatio)
+	b.Weights.Validate(report.At("weights"))
+	between(report, "jitter", b.Jitter, 0, 1)
 	within(report, "window", b.Window, time.Second, time.Hour) // the memory of a member grows with it
 	between(report, "min_requests", b.MinRequests, 1, maxCount)
 	within(report, "probe_timeout", b.ProbeTimeout, time.Millisecond, day)
@@ -183,14 +207,6 @@ func (h *Health) Validate(report strict.Report) {
 	positive(report, "timeout", h.Timeout)
 	between(report, "rise", h.Rise, 1, 100)
 	between(report, "fall", h.Fall, 1, 100)
-}
-
-// Validate reports what is wrong with the limiter, by paths from c.
-func (c *Concurrency) Validate(report strict.Report) {
-	oneOf(report, "name", "limiter", c.Name, Limiters)
-	between(report, "limit", c.Limit, 1, maxCount)
-	between(report, "queue", c.Queue, 0, maxCount)
-	positive(report, "max_wait", c.MaxWait)
 }
 
 func within(report strict.Report, path string, d, low, high time.Duration) bool {

@@ -10,6 +10,9 @@ import (
 )
 
 func (f *File) validateRoutes(report strict.Report) {
+	if f.RateLimit != nil {
+		f.RateLimit.validate(report.At("rate_limit"))
+	}
 	if len(f.Routes) == 0 && len(f.Pools) > 1 {
 		report("routes", "expected at least one route: only a single pool gets one by default")
 	}
@@ -34,6 +37,9 @@ func (f *File) validateRoutes(report strict.Report) {
 		}
 		oneOf(at, "pool", "pool", r.Pool, pools)
 		r.validate(at)
+		if f.RateLimit != nil {
+			r.fits(at, "the global rate_limit", f.RateLimit)
+		}
 		if first, dup := r.claim(served, i); dup {
 			at("", "routes[%d] serves the same path_prefix, host and method already", first)
 		}
@@ -55,17 +61,31 @@ func (r *Route) validate(report strict.Report) {
 			report(path, "expected a method in upper case, such as GET, found %q", method)
 		}
 	})
+	between(report, "cost", r.Cost, 1, int(maxRate))
 	if l := r.RateLimit; l != nil {
-		at := report.At("rate_limit")
-		if !(l.Rate > 0 && l.Rate <= maxRate) {
-			at("rate", "expected requests a second, above 0 and at most %v, found %v", float64(maxRate), l.Rate)
-		}
-		between(at, "burst", l.Burst, 1, int(maxRate))
-		if float64(l.Burst) > l.Rate*century.Seconds() && l.Rate > 0 {
-			at("burst", "expected less than a century's worth at %v a second, found %d", l.Rate, l.Burst)
-		}
-		oneOf(at, "key", "key", l.Key, []string{"", "client"})
+		l.validate(report.At("rate_limit"))
+		r.fits(report, "its rate_limit", l)
 	}
+}
+
+// fits reports a cost that a limit can never pay.
+func (r *Route) fits(report strict.Report, whose string, l *RateLimit) {
+	if l.Burst >= 1 && r.Cost > l.Burst {
+		report("cost", "expected at most the burst of %s (%d), found %d", whose, l.Burst, r.Cost)
+	}
+}
+
+// validate reports what is wrong with the limit, by paths from l.
+func (l *RateLimit) validate(report strict.Report) {
+	if !(l.Rate > 0 && l.Rate <= maxRate) {
+		report("rate", "expected requests a second, above 0 and at most %v, found %v", float64(maxRate), l.Rate)
+	}
+	between(report, "burst", l.Burst, 1, int(maxRate))
+	if float64(l.Burst) > l.Rate*century.Seconds() && l.Rate > 0 {
+		report("burst", "expected less than a century's worth at %v a second, found %d", l.Rate, l.Burst)
+	}
+	oneOf(report, "key", "key", l.Key, []string{"", "client"})
+	within(report, "max_delay", l.MaxDelay, 0, time.Hour)
 }
 
 // century bounds how long a bucket may take to fill: what is further off does not

@@ -15,9 +15,11 @@ func moody(status *atomic.Int64) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }
 }
 
-// strict is a pool whose breakers open at the second failure, without panic.
+// strict is a pool whose breakers open at the second failure, for as long as they are
+// told, without panic.
 func strict(p *config.Policies) {
 	p.Breaker.ConsecutiveFailures = 2
+	p.Breaker.Jitter = 0
 	p.PanicThreshold = 0
 }
 

@@ -21,14 +21,19 @@ type exchange struct {
 	upload  *upload // the request's body; nil for none
 	began   core.Instant
 	request core.Request
+	why     *account // nil when nobody asks
 
-	// Of the present attempt:
+	timing      // of the present attempt
+	slow   bool // it has failed because connecting took too long
+
+	leave func() // ends an upgraded connection; nil for none
+}
+
+// timing is an attempt's time.
+type timing struct {
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 	late   context.Context // done when the attempt has taken too long
-	slow   bool            // it has failed because connecting took too long
-
-	leave func() // ends an upgraded connection; nil for none
 }
 
 // errLate cancels an attempt that has taken too long.
@@ -79,6 +84,9 @@ func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
 	for {
 		wake(action.Wake)
 		x.pool.Metrics.Retried(action.Retry)
+		if action.Retry == core.RetryNoEndpoint || action.Do == core.GiveUp && action.Failure == core.NoEndpoint {
+			x.why.decided(x.pool, x.request.Attempts()+1) // for nobody
+		}
 		switch action.Do {
 		case core.Wait:
 			next, err := x.wait(action)
@@ -88,14 +96,20 @@ func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
 			action = next
 		case core.Try:
 			discard(answer)
+			send := x.try
+			if action.Hedge != core.Never {
+				send = x.race
+			}
 			var err error
-			if answer, action, err = x.try(r, action); err != nil {
+			if answer, action, err = send(r, action); err != nil {
 				return nil, err
 			}
 		case core.Deliver:
+			x.why.tell(answer.Header)
 			return x.deliver(answer, action), nil
 		case core.GiveUp:
 			discard(answer)
+			x.why.tell(x.out.Header())
 			if action.Failure == core.Unreachable && x.slow {
 				return nil, gaveUp(core.TimedOut)
 			}
@@ -128,17 +142,28 @@ func wake(t *core.Ticket) {
 
 // try sends one attempt and tells the state machine how its answer began.
 func (x *exchange) try(r *http.Request, a core.Action) (*http.Response, core.Action, error) {
+	out := x.outgoing(r, a)
+	if x.upload != nil {
+		out.Body = x.upload // there is no second attempt with a body
+	}
+	answer, err := x.pool.Transport.RoundTrip(out)
+	return x.came(a.Attempt, answer, err)
+}
+
+// outgoing begins an attempt's time, and returns what is sent for it.
+func (x *exchange) outgoing(r *http.Request, a core.Action) *http.Request {
+	x.why.decided(x.pool, a.Attempt+1)
 	upstream := x.request.Lease(a.Attempt).Member().Target.(Upstream)
 	x.arm(r.Context(), a.Until)
 	out := r.WithContext(x.late)
 	to := *r.URL
 	to.Scheme, to.Host = upstream.URL.Scheme, upstream.URL.Host
 	out.URL = &to
-	if x.upload != nil {
-		out.Body = x.upload // there is no second attempt with a body
-	}
+	return out
+}
 
-	answer, err := x.pool.Transport.RoundTrip(out)
+// came tells the state machine what the present attempt came to.
+func (x *exchange) came(attempt int, answer *http.Response, err error) (*http.Response, core.Action, error) {
 	if err != nil {
 		outcome := x.outcome(err)
 		x.disarm()
@@ -147,10 +172,10 @@ func (x *exchange) try(r *http.Request, a core.Action) (*http.Response, core.Act
 			return nil, core.Action{}, x.blame()
 		}
 		x.slow = outcome == core.ConnectFailure && timedOut(err)
-		return nil, x.request.Failed(x.now(), a.Attempt, core.Sample{Outcome: outcome}), nil
+		return nil, x.request.Failed(x.now(), attempt, core.Sample{Outcome: outcome}), nil
 	}
 	sample := sampleOf(answer)
-	next := x.request.Answered(x.now(), a.Attempt, sample, core.RetryableStatus(answer.StatusCode))
+	next := x.request.Answered(x.now(), attempt, sample, core.RetryableStatus(answer.StatusCode))
 	if next.Do != core.Deliver {
 		// Another attempt begins; this one's timer bounds the reading of what is
 		// left of its answer.

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/evenkeel/evenkeel/core/explain"
 )
 
 // rewrite says who the client is. ReverseProxy has removed the hop-by-hop headers
@@ -14,7 +16,8 @@ import (
 func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	// ReverseProxy has tidied the query up, for those that decide by what it says.
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
-	r.Out.Trailer = r.In.Trailer // not a copy: it is filled in at the end of the body
+	delete(r.Out.Header, explain.AskHeader) // it is for this proxy, not for one behind that trusts it
+	r.Out.Trailer = r.In.Trailer            // not a copy: it is filled in at the end of the body
 	trusted := p.trusts(peer(r.In))
 	for name := range r.Out.Header {
 		if forwards(name) && !(trusted && !strings.Contains(name, "_")) {
@@ -60,13 +63,16 @@ func copyHeader(to, from http.Header, name string) {
 }
 
 // trusts reports whether X-Forwarded-* of this address are believed.
-func (p *Proxy) trusts(address string) bool {
+func (p *Proxy) trusts(address string) bool { return contains(p.options.Trusted, address) }
+
+// contains reports whether an address lies in one of the ranges.
+func contains(ranges []netip.Prefix, address string) bool {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
 		return false
 	}
 	a = a.Unmap().WithZone("")
-	return slices.ContainsFunc(p.options.Trusted, func(t netip.Prefix) bool { return t.Contains(a) })
+	return slices.ContainsFunc(ranges, func(t netip.Prefix) bool { return t.Contains(a) })
 }
 
 // clientAddress is the address of the client itself, without port: the peer, or,

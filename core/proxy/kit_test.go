@@ -144,6 +144,7 @@ type plan struct {
 	endpoints []string
 	policies  func(*config.Policies)            // changes the default policies with round robin
 	routes    func([]proxy.Route) []proxy.Route // changes the one route, web, from /
+	limit     *proxy.Limit                      // of all routes
 	trusted   []string
 	transport http.RoundTripper
 	access    *slog.Logger
@@ -193,7 +194,10 @@ func newRig(t *testing.T, p plan) *rig {
 		t.Cleanup(transport.CloseIdleConnections)
 		p.transport = transport
 	}
-	pool := &proxy.Pool{Name: "web", Router: g.router, Transport: p.transport, Metrics: pm}
+	pool := &proxy.Pool{Name: "web", Router: g.router, Transport: p.transport, Metrics: pm, Affinity: proxy.AffinityOf(policies.Strategy)}
+	if policies.Shed != nil {
+		pool.PriorityHeader = policies.Shed.PriorityHeader
+	}
 	routes := []proxy.Route{{Name: "web", Match: proxy.Match{PathPrefix: "/"}, Pool: pool}}
 	if p.routes != nil {
 		routes = p.routes(routes)
@@ -202,7 +206,7 @@ func newRig(t *testing.T, p plan) *rig {
 		routes[i].Metrics = metrics.Route(routes[i].Name)
 	}
 	options := proxy.Options{
-		Routes: routes, Unrouted: metrics.Route("none"), Now: g.now, Access: p.access,
+		Routes: routes, Unrouted: metrics.Route("none"), Now: g.now, Access: p.access, Limit: p.limit,
 		Log: slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, text := range p.trusted {

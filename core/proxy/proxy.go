@@ -26,7 +26,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core"
-	"github.com/evenkeel/evenkeel/core/limit"
+	"github.com/evenkeel/evenkeel/core/explain"
 	"github.com/evenkeel/evenkeel/core/telemetry"
 )
 
@@ -42,6 +42,12 @@ type Pool struct {
 	Router    *core.Router
 	Transport http.RoundTripper
 	Metrics   *telemetry.Pool
+	// Affinity is what of a request its strategy goes by.
+	Affinity Affinity
+	// PriorityHeader says how important a request is; empty for all alike.
+	PriorityHeader string
+	// Decisions keeps sampled decisions; nil for none.
+	Decisions *explain.Log
 }
 
 // Route says which requests go to a pool, and how many.
@@ -49,17 +55,22 @@ type Route struct {
 	Name    string
 	Match   Match
 	Pool    *Pool
-	Limiter *limit.Limiter // nil for no limit
+	Limit   *Limit // nil for none
+	Cost    int    // how many requests one counts for in the limits; 0 counts as 1
 	Metrics *telemetry.Route
 }
 
 // Options are what a Proxy is made of.
 type Options struct {
 	Routes []Route
+	// Limit is the rate limit of all routes together; nil for none.
+	Limit *Limit
 	// Unrouted counts requests that no route matches.
 	Unrouted *telemetry.Route
 	// Trusted are the peers whose X-Forwarded-* headers are believed.
 	Trusted []netip.Prefix
+	// Explain are the peers that are told why, when they ask; nil for nobody.
+	Explain []netip.Prefix
 	// Now is the clock that the routers were built on.
 	Now func() core.Instant
 	// Log hears of what goes wrong inside; Access of every request, nil for none.
@@ -116,12 +127,22 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	route, pool = matched.Metrics, matched.Pool
-	if wait, ok := p.admit(matched, r, began); !ok {
+	wait, ok := p.admit(matched, r, out.Header(), began)
+	if !ok {
 		out.Header().Set("Retry-After", wholeSeconds(wait))
 		out.reject(route, http.StatusTooManyRequests, telemetry.RejectRateLimit)
 		return
 	}
+	if !delay(r.Context(), wait) {
+		out.status = statusClientLeft
+		return
+	}
 	x := &exchange{pool: pool, now: p.options.Now, client: r.Context(), out: out}
+	x.request.Ask.Key = p.key(pool.Affinity, r)
+	x.request.Ask.Priority = p.priority(pool, r)
+	if x.why = p.account(matched, r, began); x.why != nil {
+		x.request.Ask.Why = &x.why.Decision
+	}
 	defer func() {
 		attempts = x.request.Attempts()
 		x.end()
@@ -148,18 +169,6 @@ func (p *Proxy) recovered(fault any, out *response) (aborted bool) {
 		out.status = statusClientLeft
 	}
 	return true
-}
-
-// admit asks the route's rate limiter.
-func (p *Proxy) admit(route *Route, r *http.Request, now core.Instant) (wait time.Duration, ok bool) {
-	if route.Limiter == nil {
-		return 0, true
-	}
-	key := uint64(0)
-	if route.Limiter.Keyed() {
-		key = core.Hash(p.clientAddress(r))
-	}
-	return route.Limiter.Take(now, key, 1)
 }
 
 // failed answers for a request that got no answer of an endpoint.
@@ -256,8 +265,7 @@ func (w *response) refuse(status int, reason string) {
 
 // wholeSeconds is a wait as Retry-After has it: rounded up, at least 1.
 func wholeSeconds(d time.Duration) string {
-	const most = 24 * time.Hour
-	return strconv.FormatInt(int64(max(1, (min(d, most)+time.Second-1)/time.Second)), 10)
+	return strconv.FormatInt(seconds(min(d, 24*time.Hour)), 10)
 }
 
 // Source draws from the runtime's generator: a rand.Source without state, safe for

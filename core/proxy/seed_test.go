@@ -35,23 +35,29 @@ func TestSeedTheBreakerConsultedIsThePickedEndpointsOwn(t *testing.T) {
 					}
 					backends = append(backends, newBackend(t, say(status, "")))
 				}
-				g := newRig(t, plan{endpoints: urls(backends...), policies: func(p *config.Policies) {
+				g := newRig(t, plan{endpoints: urls(backends...), trusted: []string{"127.0.0.0/8"}, policies: func(p *config.Policies) {
 					strict(p)
 					p.Strategy = config.NewStrategy(strategy)
 				}})
+				// from asks as one client of many: some strategies go by that.
+				from := func(client int) answer {
+					r := g.request(t, "GET", "/", nil)
+					r.Header.Set("X-Forwarded-For", fmt.Sprintf("10.0.0.%d", client%250))
+					return g.do(t, r)
+				}
 				m := g.member(t, backends[sick])
 				// How soon depends on the strategy; it comes to that within a few draws.
 				for n := 0; m.Breaker(g.now()) != core.Open; n++ {
 					if n == 1000 {
 						t.Fatalf("breaker after %d requests: got %v, want open", n, m.Breaker(g.now()))
 					}
-					g.get(t, "/")
+					from(n)
 					g.settled(t)
 					g.skip(100 * time.Millisecond) // what is idle gets another chance
 				}
 				before := backends[sick].requests.Load()
-				for range 50 {
-					wantStatus(t, g.get(t, "/"), 200)
+				for n := range 50 {
+					wantStatus(t, from(n), 200)
 				}
 				wantCount(t, "requests at the endpoint whose breaker is open", backends[sick].requests.Load()-before, 0)
 				for i, b := range backends {

@@ -17,6 +17,7 @@ import (
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/admin"
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/explain"
 	"github.com/evenkeel/evenkeel/core/proxy"
 	"github.com/evenkeel/evenkeel/core/telemetry"
 )
@@ -103,7 +104,14 @@ func (s *Server) newPool(c *config.Pool, metrics *telemetry.Metrics, assemble As
 		return nil, err
 	}
 	m.Watch(router)
-	return &pool{&proxy.Pool{Name: c.Name, Router: router, Transport: proxy.NewTransport(c.Timeouts), Metrics: m}, c}, nil
+	p := &proxy.Pool{Name: c.Name, Router: router, Transport: proxy.NewTransport(c.Timeouts), Metrics: m, Affinity: proxy.AffinityOf(c.Strategy)}
+	if d := s.file.Admin.Decisions; s.file.Admin.Enabled {
+		p.Decisions = explain.NewLog(c.Name, d.Sample, d.Keep)
+	}
+	if c.Shed != nil {
+		p.PriorityHeader = c.Shed.PriorityHeader
+	}
+	return &pool{p, c}, nil
 }
 
 // listen opens the listeners and makes the servers for them.
@@ -122,10 +130,14 @@ func (s *Server) listen(handler http.Handler, metrics *telemetry.Metrics) error 
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
+	options := admin.Options{
+		Metrics: metrics.Handler(), Pools: s.adminPools, Ready: s.ready, Pprof: s.file.Admin.Pprof, Now: s.now,
+	}
+	if s.file.Admin.Decisions.Sample > 0 {
+		options.Decisions = admin.Decisions(s.decisions, s.epoch)
+	}
 	s.admin = &front{listener, &http.Server{
-		Handler: admin.Handler(admin.Options{
-			Metrics: metrics.Handler(), Pools: s.adminPools, Ready: s.ready, Pprof: s.file.Admin.Pprof, Now: s.now,
-		}),
+		Handler:           admin.Handler(options),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       time.Minute,

@@ -278,6 +278,7 @@ func TestWhatCannotBeStarted(t *testing.T) {
 		{"two endpoints that are one", func(f *config.File) {
 			f.Pools[0].Endpoints = append(f.Pools[0].Endpoints, f.Pools[0].Endpoints[0])
 		}, "pool web: "},
+		{"a rate of all that cannot be", func(f *config.File) { f.RateLimit = &config.RateLimit{Rate: -1, Burst: 1} }, "rate_limit: "},
 		{"a rate that cannot be", func(f *config.File) { f.Routes[0].RateLimit = &config.RateLimit{Rate: -1, Burst: 1} }, "route web: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"slices"
 
 	"github.com/evenkeel/evenkeel/core/admin"
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/explain"
 	"github.com/evenkeel/evenkeel/core/limit"
 	"github.com/evenkeel/evenkeel/core/proxy"
 	"github.com/evenkeel/evenkeel/core/telemetry"
@@ -26,14 +29,19 @@ func (s *Server) handler(metrics *telemetry.Metrics) (http.Handler, error) {
 	options := proxy.Options{
 		Unrouted: metrics.Route("none"),
 		Trusted:  s.file.TrustedProxies,
+		Explain:  explainTo(s.file),
 		Now:      s.now,
 		Log:      s.log,
 	}
 	if s.file.Log.Access {
 		options.Access = s.log.With(slog.String("log", "access"))
 	}
+	var err error
+	if options.Limit, err = newLimit("global", s.file.RateLimit); err != nil {
+		return nil, fmt.Errorf("rate_limit: %w", err)
+	}
 	for _, r := range s.file.Routes {
-		limiter, err := newLimiter(r.RateLimit)
+		quota, err := newLimit(r.Name, r.RateLimit)
 		if err != nil {
 			return nil, fmt.Errorf("route %s: %w", r.Name, err)
 		}
@@ -41,14 +49,15 @@ func (s *Server) handler(metrics *telemetry.Metrics) (http.Handler, error) {
 			Name:    r.Name,
 			Match:   proxy.Match{PathPrefix: r.PathPrefix, Hosts: r.Hosts, Methods: r.Methods},
 			Pool:    byName[r.Pool],
-			Limiter: limiter,
+			Limit:   quota,
+			Cost:    r.Cost,
 			Metrics: metrics.Route(r.Name),
 		})
 	}
 	return proxy.New(options), nil
 }
 
-func newLimiter(r *config.RateLimit) (*limit.Limiter, error) {
+func newLimit(name string, r *config.RateLimit) (*proxy.Limit, error) {
 	if r == nil {
 		return nil, nil
 	}
@@ -56,10 +65,11 @@ func newLimiter(r *config.RateLimit) (*limit.Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
+	limiter := limit.New(rate, r.MaxDelay)
 	if r.Key == "client" {
-		return limit.NewKeyed(rate, limiterKeys), nil
+		limiter = limit.NewKeyed(rate, r.MaxDelay, limiterKeys)
 	}
-	return limit.New(rate), nil
+	return &proxy.Limit{Limiter: limiter, Name: name, Headers: r.Headers}, nil
 }
 
 // adminPools are the pools as the API shows them.
@@ -69,6 +79,26 @@ func (s *Server) adminPools() []admin.Pool {
 		all = append(all, admin.Pool{Name: p.Name, Strategy: p.config.Strategy.Name, Router: p.Router})
 	}
 	return all
+}
+
+// decisions are the logs of the pools' decisions.
+func (s *Server) decisions() []*explain.Log {
+	var all []*explain.Log
+	for _, p := range s.pools {
+		all = append(all, p.Decisions)
+	}
+	return all
+}
+
+// explainTo are the peers that are told why, when they ask.
+func explainTo(f *config.File) []netip.Prefix {
+	switch f.Admin.Decisions.Header {
+	case config.HeaderTrusted:
+		return f.TrustedProxies
+	case config.HeaderLoopback:
+		return append(slices.Clone(f.TrustedProxies), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+	}
+	return nil
 }
 
 // errDraining is why a draining proxy is not ready.

@@ -137,11 +137,11 @@ func (e *endpoint) Picked(_ *core.Member, _ core.Instant, c core.Choice) {
 }
 
 // Finished implements core.Observer. How long an abandoned attempt took says when
-// the client lost its patience, not how long the endpoint takes: it is counted, and
-// not timed.
+// the client lost its patience, and how long an overtaken one when another was faster,
+// not how long the endpoint takes: they are counted, and not timed.
 func (e *endpoint) Finished(_ *core.Member, _ core.Instant, s core.Sample) {
 	e.attempts[s.Outcome].Inc()
-	if s.Outcome != core.Abandoned {
+	if s.Outcome != core.Abandoned && s.Outcome != core.Overtaken {
 		e.duration.Observe(s.Total.Seconds())
 	}
 }

@@ -26,7 +26,8 @@ func TestPoolCountsAttempts(t *testing.T) {
 		"attempts_total{endpoint=b:80,outcome=connect-failure,pool=web}": 1,
 		"attempts_total{endpoint=a:80,outcome=reset,pool=web}":           1,
 		"attempts_total{endpoint=b:80,outcome=abandoned,pool=web}":       1,
-		"attempt_duration_seconds{endpoint=a:80,pool=web}":               4,
+		"attempts_total{endpoint=a:80,outcome=overtaken,pool=web}":       1,
+		"attempt_duration_seconds{endpoint=a:80,pool=web}":               4, // not the overtaken one
 		"attempt_duration_seconds{endpoint=b:80,pool=web}":               3, // not the abandoned one
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -19,11 +19,14 @@
 // a rate over a series that appears with its first error misses that error. That
 // makes
 //
-//   - 38 series for a route: 6 codes, 13 reasons of rejection, and a histogram of 19.
+//   - 39 series for a route: 6 codes, 14 reasons of rejection, and a histogram of 19.
 //   - 11 series for a pool: 5 pairs of mode and reason (of 15; the others do not
 //     occur), 3 results of retries, and 3 modes.
-//   - 43 series for an endpoint: 8 outcomes, 5 turns of its breaker, a histogram of
+//   - 44 series for an endpoint: 9 outcomes, 5 turns of its breaker, a histogram of
 //     19, and 11 that are read at scrape time. [Pool.Forget] takes them away again.
+//
+// A pool with limits has up to 11 more, with a shedder 3, and its endpoints up to 8 each
+// with limits of their own: which ones depends on what the limiter goes by.
 //
 // Histograms are native ones and classic ones at once: a scraper that speaks
 // protobuf gets buckets 10 % wide, any other one those of [Buckets].

@@ -41,9 +41,9 @@ type views struct{ metrics *Metrics }
 
 // Describe implements prometheus.Collector.
 func (views) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
+	for _, d := range append(limitDescs(),
 		poolMode, pendingAttempts, breakerState, endpointVerdict, endpointLatency, endpointCost,
-	} {
+	) {
 		ch <- d
 	}
 }
@@ -58,6 +58,7 @@ func (v views) Collect(ch chan<- prometheus.Metric) {
 		now := p.now()
 		mode, _ := r.Mode()
 		oneHot(ch, poolMode, core.Modes, mode, p.name)
+		collectLimits(ch, p.name, r, now)
 		for _, m := range r.View().Members {
 			collect(ch, p.name, m, now)
 		}
@@ -69,6 +70,7 @@ func collect(ch chan<- prometheus.Metric, pool string, m *core.Member, now core.
 	gauge(ch, pendingAttempts, float64(m.Pending()), pool, m.Key)
 	oneHot(ch, breakerState, core.States, m.Breaker(now), pool, m.Key)
 	oneHot(ch, endpointVerdict, verdicts, m.Verdict(now), pool, m.Key)
+	endpointLimiter.collect(ch, m.Limiter(), pool, m.Key)
 	// Before the first sample the cost is a stand-in far beyond any latency, which
 	// would spoil every graph.
 	if latency, fresh := m.Latency(now); fresh || latency > 0 {

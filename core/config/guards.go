@@ -1,0 +1,104 @@
+package config
+
+import (
+	"time"
+
+	"github.com/evenkeel/evenkeel/core/config/strict"
+)
+
+// Guards are the settings of strategies that estimate latency (see Strategy.Estimates):
+// what keeps their estimates honest. Each can be switched off, so that the lab can show
+// what it is good for. The zero value is that of a strategy that has none.
+type Guards struct {
+	// Samples is how many samples an estimate remembers at least, 0 to 10000: where an
+	// endpoint is asked too rarely for so many within decay, it remembers for longer,
+	// up to twenty times. Default 10; 0: never longer.
+	Samples int `yaml:"samples,omitempty" doc:"samples that an estimate remembers at least, however rarely they come; 0: no more than decay holds"`
+
+	// Near is how far from the pool's median a latency counts as the median, as a share
+	// of it, 0 to below 1. Default 0.1; 0: every difference counts.
+	Near float64 `yaml:"near,omitempty" doc:"how far from the median, as a share of it, a latency counts as the median; 0: every difference counts"`
+
+	// Penalty is the least that a failure counts as, 0 to 1h. Default 5s, as in linkerd;
+	// 0: a failure counts as its time.
+	Penalty time.Duration `yaml:"penalty,omitempty" doc:"the least that a failure counts as; 0: it counts as its time"`
+
+	// Peak takes a latency above the estimate for the new estimate, as Finagle does.
+	// Default false.
+	Peak bool `yaml:"peak,omitempty" doc:"whether a latency above the estimate replaces it at once"`
+
+	// Age takes an endpoint for at least as slow as it has owed an answer for. Default
+	// true.
+	Age bool `yaml:"age,omitempty" doc:"whether an endpoint that owes an answer is at least as slow as it has owed it for"`
+
+	// Drift lets an estimate that is not confirmed drift to the median. Default true.
+	Drift bool `yaml:"drift,omitempty" doc:"whether an estimate that is not confirmed drifts to the median"`
+
+	// Seed takes a new endpoint for as fast as the median, and gives it one request at a
+	// time until it has answered. Default true.
+	Seed bool `yaml:"seed,omitempty" doc:"whether a new endpoint is taken for as fast as the median, and gets one request at a time until it has answered"`
+
+	// SlowStart is how long an endpoint that comes (back) into use is made to look slower
+	// than it is, ten times at first; 0 to 1h. Default 0: what it is made to look, it
+	// looks by itself when it is cold.
+	SlowStart time.Duration `yaml:"slow_start,omitempty" doc:"how long an endpoint that comes (back) into use is made to look slower than it is; 0: not at all"`
+
+	// ScanUpTo is the number of endpoints up to which all of them are compared instead
+	// of some drawn, 0 to 100000. Default 12.
+	ScanUpTo int `yaml:"scan_up_to,omitempty" doc:"number of endpoints up to which all are compared; 0: always drawn"`
+
+	// MostChoices is how many endpoints are drawn at most when many are slow: choices
+	// to 8. Default 8.
+	MostChoices int `yaml:"most_choices,omitempty" doc:"endpoints drawn at most, when many of them are slow; equal to choices: always so many"`
+
+	// Trust decides whether the strategy falls back to round robin while its signal is
+	// thin or flat. Default true.
+	Trust bool `yaml:"trust,omitempty" doc:"whether the strategy falls back to round robin while its latencies are too few, or all alike"`
+}
+
+// defaultGuards are what the lab has found best; adaptive/README.md has the table.
+func defaultGuards() Guards {
+	return Guards{
+		Samples: 10, Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true,
+		ScanUpTo: 12, MostChoices: maxChoices, Trust: true,
+	}
+}
+
+// derive gives what is not mentioned the defaults d.
+func (g *Guards) derive(d Guards, has func(string) bool) {
+	for name, take := range map[string]func(){
+		"samples":      func() { g.Samples = d.Samples },
+		"near":         func() { g.Near = d.Near },
+		"penalty":      func() { g.Penalty = d.Penalty },
+		"peak":         func() { g.Peak = d.Peak },
+		"age":          func() { g.Age = d.Age },
+		"drift":        func() { g.Drift = d.Drift },
+		"seed":         func() { g.Seed = d.Seed },
+		"slow_start":   func() { g.SlowStart = d.SlowStart },
+		"scan_up_to":   func() { g.ScanUpTo = d.ScanUpTo },
+		"most_choices": func() { g.MostChoices = d.MostChoices },
+		"trust":        func() { g.Trust = d.Trust },
+	} {
+		if !has(name) {
+			take()
+		}
+	}
+}
+
+// validate reports what is wrong with the guards of a strategy.
+func (g *Guards) validate(s *Strategy, report strict.Report) {
+	if !s.Estimates() {
+		if *g != (Guards{}) {
+			report("", "%s does not estimate latency and has no settings for that", s.Name)
+		}
+		return
+	}
+	between(report, "samples", g.Samples, 0, 10_000)
+	between(report, "near", g.Near, 0, 0.99)
+	within(report, "penalty", g.Penalty, 0, time.Hour)
+	within(report, "slow_start", g.SlowStart, 0, time.Hour)
+	between(report, "scan_up_to", g.ScanUpTo, 0, 100_000)
+	if s.Draws() {
+		between(report, "most_choices", g.MostChoices, s.Choices, maxChoices)
+	}
+}

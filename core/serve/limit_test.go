@@ -1,0 +1,80 @@
+package serve_test
+
+import (
+	"net/http"
+	"testing"
+)
+
+// The limits of the configuration reach the requests: that of all routes, a route's cost,
+// what clients are told, and the header that says how important a request is.
+func TestLimitsOfTheConfiguration(t *testing.T) {
+	b := backend(t, func(http.ResponseWriter, *http.Request) {})
+	file := parse(t, b, "", `
+rate_limit: {rate: 0.01, burst: 5}
+trusted_proxies: [127.0.0.0/8]
+routes:
+  - {path_prefix: /, pool: web, rate_limit: {rate: 0.01, burst: 3, headers: false}}
+  - {path_prefix: /dear, pool: web, cost: 3}
+`, `    shed: {name: accept-ratio, priority_header: X-Priority, max_ratio: 0.5}
+    endpoint_concurrency: vegas
+    concurrency: {name: gradient2, dry_run: true}`)
+	s := start(t, file)
+	for i, step := range []struct {
+		path   string
+		status int
+		left   string
+	}{
+		{"/", 200, `"global";r=4;t=100`},
+		{"/dear", 200, `"global";r=1;t=400`},
+		{"/dear", 429, `"global";r=1;t=400`},
+		{"/", 200, `"global";r=0;t=500`},
+		{"/", 429, `"global";r=0;t=500`},
+	} {
+		got := s.get(s.public() + step.path)
+		if got.err != nil || got.status != step.status || got.header.Get("RateLimit") != step.left {
+			t.Errorf("step %d, %s: got %d and %q, %v; want %d and %q", i, step.path, got.status, got.header.Get("RateLimit"), got.err, step.status, step.left)
+		}
+	}
+	metrics := s.get(s.admin() + "/metrics")
+	for _, line := range []string{
+		`evenkeel_pool_concurrency_limit{pool="web"} 20`,
+		`evenkeel_pool_shed_window_requests{pool="web"} 3`,
+		`evenkeel_pool_beyond_limit_total{pool="web"} 0`,
+		`evenkeel_endpoint_concurrency_limit{endpoint="` + b[len("http://"):] + `",pool="web"} 20`,
+	} {
+		metrics.want(t, "metrics", 200, line+"\n")
+	}
+}
+
+// The header that says how important a request is comes from the configuration, too. Of
+// a backend that fails all, half is shed: all that is of the last class, a part of the
+// many between, and nothing of the first.
+func TestPriorityHeaderOfTheConfiguration(t *testing.T) {
+	b := backend(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	s := start(t, parse(t, b, "", "trusted_proxies: [127.0.0.0/8]", `    shed: {name: accept-ratio, priority_header: X-Priority, max_ratio: 0.5}
+    breaker: {enabled: false}`))
+	ask := func(priority string) int {
+		r, err := http.NewRequest(http.MethodGet, s.public(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Priority", priority)
+		got, err := s.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Body.Close()
+		return got.StatusCode
+	}
+	for priority, n := range map[string]int{"0": 40, "1": 100, "3": 20} {
+		for range n {
+			ask(priority)
+		}
+	}
+	eventually(t, "the last class is shed", func() bool { return ask("3") == 503 })
+	for i := range 30 {
+		if last, first := ask("3"), ask("0"); last != 503 || first != 500 {
+			t.Errorf("round %d: got %d for the last class and %d for the first, want 503 and 500", i, last, first)
+		}
+	}
+}
