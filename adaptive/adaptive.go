@@ -6,11 +6,11 @@ package adaptive
 import (
 	"fmt"
 
+	"github.com/evenkeel/evenkeel/adaptive/concurrency"
 	"github.com/evenkeel/evenkeel/adaptive/ewma"
 	"github.com/evenkeel/evenkeel/adaptive/fallback"
 	"github.com/evenkeel/evenkeel/adaptive/p2c"
 	"github.com/evenkeel/evenkeel/core"
-	"github.com/evenkeel/evenkeel/core/breaker"
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/health"
 	"github.com/evenkeel/evenkeel/core/pick"
@@ -26,11 +26,28 @@ type strategy struct {
 
 // strategies is the catalogue; its names are config.Strategies.
 var strategies = map[string]strategy{
-	"round-robin":        {picker: func(config.Strategy) core.Picker { return &pick.RoundRobin{} }},
-	"random":             {picker: func(config.Strategy) core.Picker { return pick.Random{} }},
-	"least-requests":     {picker: func(config.Strategy) core.Picker { return pick.LeastRequests() }},
-	"p2c-least-requests": {picker: func(s config.Strategy) core.Picker { return pick.NewChoices(s.Choices, pick.Load) }},
-	"p2c-ewma":           {picker: func(s config.Strategy) core.Picker { return p2c.New(s.Choices) }, latency: true},
+	"round-robin":          {picker: func(config.Strategy) core.Picker { return &pick.RoundRobin{} }},
+	"weighted-round-robin": {picker: func(config.Strategy) core.Picker { return &pick.WeightedRoundRobin{} }},
+	"random":               {picker: func(config.Strategy) core.Picker { return pick.Random{} }},
+	"least-requests":       {picker: func(config.Strategy) core.Picker { return pick.LeastRequests() }},
+	"p2c-least-requests":   {picker: func(s config.Strategy) core.Picker { return pick.NewChoices(s.Choices, pick.Load) }},
+	"consistent-hash":      {picker: func(s config.Strategy) core.Picker { return &pick.Hash{Factor: s.LoadFactor} }},
+	"ip-hash":              {picker: func(config.Strategy) core.Picker { return &pick.Hash{} }},
+	"ewma":                 {picker: func(config.Strategy) core.Picker { return p2c.NewScan() }, latency: true},
+	"p2c-ewma":             {picker: drawn, latency: true},
+}
+
+// drawn is the picker that draws some and compares their costs.
+func drawn(s config.Strategy) core.Picker {
+	return p2c.New(p2c.Settings{Choices: s.Choices, MostChoices: s.MostChoices, ScanUpTo: s.ScanUpTo})
+}
+
+// estimation are the settings of a strategy's estimators.
+func estimation(s config.Strategy) ewma.Settings {
+	return ewma.Settings{
+		Decay: s.Decay, Samples: s.Samples, Near: s.Near, Penalty: s.Penalty, Peak: s.Peak,
+		Age: s.Age, Drift: s.Drift, Seed: s.Seed, Ramp: s.SlowStart,
+	}
 }
 
 // Build returns a router over an empty pool with the given policies, which are
@@ -40,15 +57,9 @@ func Build(p config.Policies, d core.Driver) (*core.Router, error) {
 	if !ok {
 		return nil, fmt.Errorf("adaptive: unknown strategy %q", p.Strategy.Name)
 	}
-	settings := breakerSettings(p.Breaker)
-	if p.Breaker.Enabled {
-		if err := settings.Validate(); err != nil {
-			return nil, err
-		}
-	}
 	c := core.Config{
 		Driver: d,
-		Picker: fallback.New(s.picker(p.Strategy), s.latency, p.PanicThreshold),
+		Picker: fallback.New(s.picker(p.Strategy), s.latency && p.Strategy.Trust, p.PanicThreshold),
 		Policy: core.Policy{
 			Attempts:     p.Retries.Attempts,
 			AnswerWithin: p.Timeouts.ResponseHeader,
@@ -56,8 +67,16 @@ func Build(p config.Policies, d core.Driver) (*core.Router, error) {
 			Budget:       core.NewBudget(p.Retries.BudgetRatio, p.Retries.BudgetMinPerSecond),
 		},
 	}
-	if l := p.Concurrency; l != nil {
-		c.Admission = core.NewAdmission(l.Limit, l.Queue, l.MaxWait)
+	if h := p.Hedge; h != nil {
+		c.Policy.Hedge = core.NewHedge(h.AfterPercentile, h.MinDelay, h.MaxRatio)
+	}
+	if err := limit(&c, p); err != nil {
+		return nil, err
+	}
+	if e := p.EndpointConcurrency; e != nil {
+		if _, err := newLimiter(*e, d.Source); err != nil {
+			return nil, err
+		}
 	}
 	var checks *health.Checks
 	if h := p.Health; h != nil {
@@ -67,35 +86,30 @@ func Build(p config.Policies, d core.Driver) (*core.Router, error) {
 		}
 		c.Prober = checks
 	}
+	breakers, err := newBreakers(p.Breaker, d.Source)
+	if err != nil {
+		return nil, err
+	}
+	estimate := estimation(p.Strategy)
 	c.Equip = func(m *core.Member) core.Parts {
 		var parts core.Parts
 		if checks != nil {
 			parts.Gates = append(parts.Gates, checks.Gate(m))
 		}
-		if p.Breaker.Enabled {
-			b, err := breaker.New(settings, m.Turned)
+		if breakers != nil {
+			parts.Gates = append(parts.Gates, breakers.of(m))
+		}
+		if e := p.EndpointConcurrency; e != nil {
+			l, err := newLimiter(*e, d.Source)
 			if err != nil {
 				panic("adaptive: settings that were valid are not: " + err.Error())
 			}
-			parts.Gates = append(parts.Gates, b)
+			parts.Gates = append(parts.Gates, concurrency.NewGate(l, e.DryRun))
 		}
 		if s.latency {
-			parts.Estimator = ewma.New(m, p.Strategy.Decay)
+			parts.Estimator = ewma.New(m, &estimate)
 		}
 		return parts
 	}
 	return core.NewRouter(c), nil
-}
-
-func breakerSettings(b config.Breaker) breaker.Settings {
-	return breaker.Settings{
-		ConsecutiveFailures: b.ConsecutiveFailures,
-		FailureRatio:        b.FailureRatio,
-		Window:              b.Window,
-		MinRequests:         b.MinRequests,
-		OpenFor:             b.OpenFor,
-		MaxOpenFor:          b.MaxOpenFor,
-		Quota:               b.HalfOpenRequests,
-		ProbeTimeout:        b.ProbeTimeout,
-	}
 }

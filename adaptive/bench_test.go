@@ -30,6 +30,7 @@ type worker struct {
 // 1 to 7 ms, so that the signal is not flat.
 func (w *worker) attempt(b *testing.B) {
 	w.now += 10_000
+	w.ask.Key++
 	if !w.Begin(w.now, &w.ask, &w.lease) {
 		b.Fatal("begin: got no lease")
 	}
@@ -43,11 +44,11 @@ func (w *worker) attempt(b *testing.B) {
 	w.lease.Settle(answered, s)
 }
 
-// benchmarked runs a benchmark for the strategies and sizes that are compared, over
+// benchmarked runs a benchmark for every strategy and the sizes that are compared, over
 // members that have all answered. The benchmark goes on where the last round of it
 // ended, and returns how many of its attempts were decided by the strategy itself.
 func benchmarked(b *testing.B, run func(b *testing.B, r *core.Router, clock *atomic.Int64) int) {
-	for _, name := range []string{"round-robin", "p2c-ewma"} {
+	for _, name := range config.Strategies {
 		for _, n := range []int{2, 10, 100, 1000} {
 			p := config.DefaultPolicies()
 			p.Strategy = config.NewStrategy(name)
@@ -99,4 +100,42 @@ func BenchmarkAttemptParallel(b *testing.B) {
 		})
 		return int(adaptive.Load())
 	})
+}
+
+// BenchmarkUpdate is a change of one endpoint of so many: its weight, or another in its
+// place. Under health checks, whose schedule changes, too.
+func BenchmarkUpdate(b *testing.B) {
+	for _, name := range config.Strategies {
+		for _, change := range []string{"weight", "endpoint"} {
+			for _, checked := range []bool{false, true} {
+				b.Run(fmt.Sprintf("%s/members=5000/change=%s/health=%v", name, change, checked), func(b *testing.B) {
+					p := config.DefaultPolicies()
+					p.Strategy = config.NewStrategy(name)
+					if checked {
+						p.Health = new(config.Health)
+						p.Health.Defaults()
+					}
+					r, err := adaptive.Build(p, core.Driver{Source: runtimeSource{}})
+					if err != nil {
+						b.Fatal(err)
+					}
+					es := numbered(5000)
+					if err := r.Update(0, es); err != nil {
+						b.Fatal(err)
+					}
+					b.ReportAllocs()
+					for i := 0; b.Loop(); i++ {
+						if change == "weight" {
+							es[2500].Weight = float64(1 + i%2)
+						} else {
+							es[2500].Key = fmt.Sprint("other ", i%2)
+						}
+						if err := r.Update(0, es); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		}
+	}
 }

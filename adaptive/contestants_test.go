@@ -22,9 +22,18 @@ const (
 // table is a router over members 0, 1, 2 ... whose verdicts a test can set.
 type table struct {
 	*core.Router
-	now core.Instant
-	set func(slot int, v core.Verdict)
+	now   core.Instant
+	set   func(slot int, v core.Verdict)
+	weigh func(weights ...float64) // gives the first members other weights than 1
+	keys  core.Key                 // the next attempt's key is drawn from it
 }
+
+// What weights do with a strategy.
+const (
+	noWeights = iota // nothing
+	byTurns          // members are taken in proportion to them
+	byLoad           // members have attempts pending in proportion to them
+)
 
 // contestant is what the distribution suite runs over. draws is how many members a
 // decision looks at; 0 for all that it needs.
@@ -34,23 +43,30 @@ type contestant struct {
 	// takesTurns: a probing member has its turn like the others, instead of being
 	// taken by whoever sees it.
 	takesTurns bool
+	weights    int
 	assembled  bool
 	build      func(t testing.TB, n int) *table
 }
 
 var contestants = []contestant{
 	{name: "round-robin", takesTurns: true, build: bare(func() core.Picker { return &pick.RoundRobin{} })},
+	{name: "weighted-round-robin", takesTurns: true, weights: byTurns, build: bare(func() core.Picker { return &pick.WeightedRoundRobin{} })},
 	{name: "random", takesTurns: true, build: bare(func() core.Picker { return pick.Random{} })},
-	{name: "least-requests", build: bare(func() core.Picker { return pick.LeastRequests() })},
-	{name: "p2c-least-requests", draws: 2, build: bare(func() core.Picker { return pick.NewChoices(2, pick.Load) })},
-	{name: "p3c-least-requests", draws: 3, build: bare(func() core.Picker { return pick.NewChoices(3, pick.Load) })},
-	{name: "p2c-ewma", draws: 2, build: bare(func() core.Picker { return p2c.New(2) })},
-	{name: "p4c-ewma", draws: 4, build: bare(func() core.Picker { return p2c.New(4) })},
-	assembled("round-robin", 0, true),
-	assembled("random", 0, true),
-	assembled("least-requests", 0, false),
-	assembled("p2c-least-requests", 2, false),
-	assembled("p2c-ewma", 0, true), // without samples it is in fallback
+	{name: "least-requests", weights: byLoad, build: bare(func() core.Picker { return pick.LeastRequests() })},
+	{name: "p2c-least-requests", draws: 2, weights: byLoad, build: bare(func() core.Picker { return pick.NewChoices(2, pick.Load) })},
+	{name: "p3c-least-requests", draws: 3, weights: byLoad, build: bare(func() core.Picker { return pick.NewChoices(3, pick.Load) })},
+	{name: "consistent-hash", takesTurns: true, weights: byTurns, build: bare(func() core.Picker { return &pick.Hash{Factor: 1.25} })},
+	{name: "ip-hash", takesTurns: true, weights: byTurns, build: bare(func() core.Picker { return &pick.Hash{} })},
+	{name: "p2c-ewma", draws: 2, weights: byLoad, build: bare(func() core.Picker { return p2c.New(p2c.Settings{Choices: 2, MostChoices: 2}) })},
+	{name: "p4c-ewma", draws: 4, weights: byLoad, build: bare(func() core.Picker { return p2c.New(p2c.Settings{Choices: 4, MostChoices: 4}) })},
+	assembled("round-robin", 0, true, noWeights),
+	assembled("weighted-round-robin", 0, true, byTurns),
+	assembled("random", 0, true, noWeights),
+	assembled("least-requests", 0, false, byLoad),
+	assembled("p2c-least-requests", 2, false, byLoad),
+	assembled("consistent-hash", 0, true, byTurns),
+	assembled("ip-hash", 0, true, byTurns),
+	assembled("p2c-ewma", 0, true, byTurns), // without samples it is in fallback
 }
 
 // numbered is n endpoints of weight 1.
@@ -73,10 +89,10 @@ func (*gate) Release(core.Permit, core.Instant)               {}
 func (*gate) Answered(core.Permit, core.Instant, core.Sample) {}
 func (*gate) Settle(core.Permit, core.Instant, core.Sample)   {}
 
-// even is an estimator by which all are equal.
-type even struct{}
+// even is an estimator by which all are equal, but for what is pending.
+type even struct{ member *core.Member }
 
-func (even) Cost(core.Instant) float64            { return 0.01 }
+func (e even) Cost(core.Instant) float64          { return 0.01 * float64(e.member.Pending()+1) }
 func (even) Latency(core.Instant) (float64, bool) { return 0.01, true }
 func (even) Begin(core.Instant)                   {}
 func (even) Answered(core.Instant, core.Sample)   {}
@@ -90,10 +106,10 @@ func bare(picker func() core.Picker) func(t testing.TB, n int) *table {
 		tb.Router = core.NewRouter(core.Config{
 			Driver: core.Driver{Source: rand.NewPCG(1, 2)},
 			Picker: picker(),
-			Equip: func(*core.Member) core.Parts {
+			Equip: func(m *core.Member) core.Parts {
 				g := &gate{}
 				gates = append(gates, g)
-				return core.Parts{Gates: []core.Gate{g}, Estimator: even{}}
+				return core.Parts{Gates: []core.Gate{g}, Estimator: even{m}}
 			},
 		})
 		es := numbered(n)
@@ -101,7 +117,7 @@ func bare(picker func() core.Picker) func(t testing.TB, n int) *table {
 			t.Fatal(err)
 		}
 		tb.set = func(slot int, v core.Verdict) {
-			gates[slot].verdict, es[slot].Weight = v, 1
+			gates[slot].verdict = v
 			if v == core.Drained {
 				es[slot].Weight = 0
 			}
@@ -109,14 +125,28 @@ func bare(picker func() core.Picker) func(t testing.TB, n int) *table {
 				t.Fatal(err)
 			}
 		}
+		tb.weigh = weighing(t, tb, es)
 		return tb
+	}
+}
+
+// weighing sets the weights of endpoints.
+func weighing(t testing.TB, tb *table, es []core.Endpoint) func(weights ...float64) {
+	return func(weights ...float64) {
+		t.Helper()
+		for i, w := range weights {
+			es[i].Weight = w
+		}
+		if err := tb.Update(tb.now, es); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
 // assembled is a strategy as it ships, with the default policies but for panic, which
 // would override what the suite bars.
-func assembled(name string, draws int, takesTurns bool) contestant {
-	return contestant{"assembled " + name, draws, takesTurns, true, func(t testing.TB, n int) *table {
+func assembled(name string, draws int, takesTurns bool, weights int) contestant {
+	return contestant{"assembled " + name, draws, takesTurns, weights, true, func(t testing.TB, n int) *table {
 		p := config.DefaultPolicies()
 		p.Strategy, p.PanicThreshold = config.NewStrategy(name), 0
 		return assemble(t, p, n)
@@ -139,6 +169,7 @@ func assemble(t testing.TB, p config.Policies, n int) *table {
 		}
 	}
 	change(es)
+	tb.weigh = weighing(t, tb, es)
 	tb.set = func(slot int, v core.Verdict) {
 		switch v {
 		case core.Drained:
@@ -186,13 +217,38 @@ func (tb *table) counts(t testing.TB, attempts int, tried ...int) []int {
 	members := tb.View().Members
 	counts := make([]int, len(members))
 	for range attempts {
-		var a core.Ask
+		a := core.Ask{Key: tb.keys.Uint64()}
 		for i, slot := range tried {
 			a.Tried[i] = members[slot]
 		}
 		l := tb.begin(t, &a)
 		counts[slices.Index(members, l.Member())]++
 		l.Settle(tb.now, core.Sample{Outcome: core.Abandoned})
+	}
+	return counts
+}
+
+// flow keeps so many attempts pending, each new one coming as the oldest is answered,
+// and returns the members' shares of so many of them, those not counted that come
+// before there were as many answers as there are pending.
+func (tb *table) flow(t testing.TB, pending, attempts int) []int {
+	t.Helper()
+	members := tb.View().Members
+	counts := make([]int, len(members))
+	leases := make([]*core.Lease, 0, pending)
+	for i := range 2*pending + attempts {
+		tb.now += ms / 10
+		if len(leases) == pending {
+			s := core.Sample{Outcome: core.Success}
+			leases[0].Answered(tb.now, s)
+			leases[0].Settle(tb.now, s)
+			leases = append(leases[:0], leases[1:]...)
+		}
+		l := tb.begin(t, &core.Ask{Key: tb.keys.Uint64()})
+		leases = append(leases, l)
+		if i >= 2*pending {
+			counts[slices.Index(members, l.Member())]++
+		}
 	}
 	return counts
 }

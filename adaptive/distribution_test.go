@@ -134,7 +134,7 @@ func TestSizes(t *testing.T) {
 	})
 }
 
-func TestAllBarredOrTried(t *testing.T) {
+func TestAllBarredDrainedOrTried(t *testing.T) {
 	each(t, func(t *testing.T, c contestant) {
 		tb := c.build(t, 3)
 		for slot := range 3 {
@@ -145,12 +145,71 @@ func TestAllBarredOrTried(t *testing.T) {
 			t.Errorf("all barred: got %s, want none", l.Member().Key)
 		}
 		tb = c.build(t, 3)
+		tb.weigh(0, 0, 0)
+		if tb.Begin(tb.now, &core.Ask{}, &l) {
+			t.Errorf("all drained: got %s, want none", l.Member().Key)
+		}
+		tb = c.build(t, 3)
 		ask := core.Ask{}
 		copy(ask.Tried[:], tb.View().Members)
 		if tb.Begin(0, &ask, &l) {
 			t.Errorf("all tried: got %s, want none", l.Member().Key)
 		}
 	})
+}
+
+// Weights, as far as a strategy knows them: members are taken in proportion to them,
+// or, where what is pending counts, have attempts pending in proportion to them while
+// 600 are: each new one comes as the oldest ends, and so members are taken as often as
+// they have any. (To be out by one pending in 600 is less than a standard deviation.)
+// Strategies without weights treat all alike.
+func TestWeights(t *testing.T) {
+	each(t, func(t *testing.T, c contestant) {
+		const attempts = 30_000
+		for _, weights := range [][]float64{{1, 1, 1, 1, 8}, {4, 3, 2, 0, 1}, {0.5, 1.5, 0, 1, 1}} {
+			tb := c.build(t, 5)
+			tb.weigh(weights...)
+			var got []int
+			if c.weights == byLoad {
+				got = tb.flow(t, 600, attempts)
+			} else {
+				got = tb.counts(t, attempts)
+			}
+			within(t, got, attempts, proportions(weights, c.weights == noWeights)...)
+		}
+	})
+}
+
+// A barred member's share goes to the others in proportion to their weights.
+func TestWeightsAroundTheBarred(t *testing.T) {
+	each(t, func(t *testing.T, c contestant) {
+		const attempts = 30_000
+		tb := c.build(t, 4)
+		tb.set(1, core.Barred)
+		tb.weigh(4, 3, 2, 1)
+		want := proportions([]float64{4, 0, 2, 1}, c.weights == noWeights)
+		if c.weights == byLoad {
+			within(t, tb.flow(t, 600, attempts), attempts, want...)
+		} else {
+			within(t, tb.counts(t, attempts), attempts, want...)
+		}
+	})
+}
+
+// proportions are the weights as shares of one; alike for all that have any, if so
+// wished.
+func proportions(weights []float64, alike bool) []float64 {
+	shares, sum := make([]float64, len(weights)), 0.0
+	for i, w := range weights {
+		if shares[i] = w; alike && w > 0 {
+			shares[i] = 1
+		}
+		sum += shares[i]
+	}
+	for i := range shares {
+		shares[i] /= sum
+	}
+	return shares
 }
 
 // Nothing is pending in the end, and everybody's attempts are on the books.

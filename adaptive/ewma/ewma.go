@@ -4,106 +4,139 @@
 //
 // A sample x that comes dt after the last one moves the estimate E to
 //
-//	E·w + x·(1-w),  w = exp(-dt/decay)
+//	E·w + x·(1-w),  w = exp(-dt/memory)
 //
-// and the cost of one more attempt is
+// but the first few make up a plain mean, so that the very first does not stick: the k-th
+// weighs at least 1/k. The memory is the decay time, or longer where a pool's members are
+// asked so rarely that fewer than so many samples would be remembered. The cost of one more
+// attempt is
 //
-//	max(L, silence) · (pending + 1)   seconds
+//	max(L, silence) · (pending + 1) / ramp   seconds
 //
 // where
 //
 //   - L is E projected to now: what has not been confirmed for a while drifts to the
-//     median of the pool, M + (E-M)·exp(-idle/decay), so that a member that was slow
+//     median of the pool, M + (E-M)·exp(-idle/memory), so that a member that was slow
 //     is tried again, and one that was fast is not trusted for ever. Reading changes
 //     nothing (linkerd2-proxy and brpc project, too; Finagle and tower decay to
-//     zero, which makes every idle member look free).
+//     zero, which makes every idle member look free). An L near the median counts as the
+//     median: members that are equal but for chance are told apart by what is pending.
 //   - silence is how long the member has owed an answer without giving any: a member
 //     that hangs is seen by it long before a timeout. Attempts count for it until
 //     their first answer only; a stream is load, not lateness.
 //   - pending is the member's attempts leased and not settled.
+//   - ramp grows from a tenth to 1 after a member has come into use, where that is wanted.
 //
-// Failures never look fast: a failed attempt counts as a sample of at least Penalty,
-// or of the Retry-After that came with it, capped at MaxPenalty (linkerd2-proxy's
-// load biaser, 2026: 5 s and 300 s). An abandoned attempt teaches nothing.
-//
-// A member without any sample is taken to be as fast as the median of its peers,
-// and given one attempt at a time until its first answer.
+// Failures never look fast: a failed attempt counts as a sample of at least a penalty,
+// or of the Retry-After that came with it. An abandoned attempt teaches nothing. Each of
+// these guards can be switched off (Settings).
 package ewma
 
 import (
-	"math"
 	"sync/atomic"
-	"time"
 
 	"github.com/evenkeel/evenkeel/core"
 )
 
 const (
-	// DefaultDecay is the time constant that Finagle, tower, linkerd and brpc
-	// agree on: after it, 63 % of an old estimate is forgotten.
-	DefaultDecay = 10 * time.Second
-	// Penalty is the least that a failure counts as.
-	Penalty = 5 * time.Second
-	// MaxPenalty is the most that a Retry-After counts as.
-	MaxPenalty = 300 * time.Second
-	// freshFor is how many decay times a sample is trusted for.
+	// freshFor is how many times the memory a sample is trusted for.
 	freshFor = 3
 	// unproven is the cost in seconds per pending attempt of a member that has
 	// never answered: beyond any latency, and finite.
 	unproven = 1e6
+	// rampFrom is where a ramp begins: a member that looks ten times slower gets about
+	// a tenth of its share.
+	rampFrom = 0.1
 )
 
 // Estimator is a core.Estimator for one member. Safe for concurrent use.
+//
+// Every decision reads it, and every attempt writes it: it fills one cache line, so that it
+// takes one to read, and none of its writes disturbs the readers of another.
 type Estimator struct {
-	member *core.Member
-	decay  float64 // seconds
-	word   atomic.Uint64
+	word atomic.Uint64
 	// waiting counts the attempts that have not been answered yet; silent is the
 	// Instant since which the member has owed an answer, meaningful while waiting
 	// is above 0.
-	waiting atomic.Int64
-	silent  atomic.Int64
+	waiting  atomic.Int64
+	silent   atomic.Int64
+	member   *core.Member
+	settings *Settings
+	decay    float64 // seconds
+	_        [16]byte
 }
 
-// New returns the estimator of a member. A decay that is not positive means
-// DefaultDecay.
-func New(m *core.Member, decay time.Duration) *Estimator {
-	if decay <= 0 {
-		decay = DefaultDecay
+// New returns the estimator of a member. The settings, which all members of a pool share,
+// are expected to be valid, and not to change.
+func New(m *core.Member, s *Settings) *Estimator {
+	return &Estimator{member: m, settings: s, decay: s.Decay.Seconds()}
+}
+
+// memory is the time constant in force, in seconds.
+func (e *Estimator) memory() float64 {
+	if e.settings.Samples == 0 {
+		return e.decay
 	}
-	return &Estimator{member: m, decay: decay.Seconds()}
+	return min(max(e.decay, float64(e.settings.Samples)*e.member.Pool().Interval()), MaxStretch*e.decay)
 }
 
 // Cost implements core.Estimator.
 func (e *Estimator) Cost(now core.Instant) float64 {
 	pending := float64(e.member.Pending())
-	estimate, idle, known := unpack(e.word.Load(), now)
+	estimate, idle, samples := unpack(e.word.Load(), now)
 	median := e.member.Pool().MedianLatency()
-	if !known {
+	if samples == 0 {
+		if !e.settings.Seed {
+			return 0
+		}
 		return median + unproven*pending
 	}
-	latency := e.project(estimate, idle, median)
-	if e.waiting.Load() > 0 {
-		latency = max(latency, now.Sub(core.Instant(e.silent.Load())).Seconds())
+	latency := e.level(e.project(estimate, idle, median), median)
+	return max(latency, e.owed(now)) * (pending + 1) / e.ramp(now)
+}
+
+// level takes a latency near the median for the median.
+func (e *Estimator) level(latency, median float64) float64 {
+	if near := e.settings.Near; latency < median*(1+near) && latency > median*(1-near) {
+		return median
 	}
-	return latency * (pending + 1)
+	return latency
+}
+
+// owed is how long the member has owed an answer without giving any, in seconds; 0 when it
+// owes none.
+func (e *Estimator) owed(now core.Instant) float64 {
+	if !e.settings.Age || e.waiting.Load() <= 0 {
+		return 0
+	}
+	return now.Sub(core.Instant(e.silent.Load())).Seconds()
+}
+
+// ramp is the share of its traffic that a member is to get for how long it has been in
+// use.
+func (e *Estimator) ramp(now core.Instant) float64 {
+	if e.settings.Ramp == 0 {
+		return 1
+	}
+	used := float64(now.Sub(e.member.Returned())) / float64(e.settings.Ramp)
+	return min(max(rampFrom+(1-rampFrom)*used, rampFrom), 1)
 }
 
 // Latency implements core.Estimator.
 func (e *Estimator) Latency(now core.Instant) (seconds float64, fresh bool) {
-	estimate, idle, known := unpack(e.word.Load(), now)
-	if !known {
+	estimate, idle, samples := unpack(e.word.Load(), now)
+	if samples == 0 {
 		return 0, false
 	}
-	return e.project(estimate, idle, e.member.Pool().MedianLatency()), idle < freshFor*e.decay
+	return e.project(estimate, idle, e.member.Pool().MedianLatency()), idle < freshFor*e.memory()
 }
 
 // project moves an estimate that is idle seconds old towards the pool's median.
 func (e *Estimator) project(estimate, idle, median float64) float64 {
-	if median == 0 || idle < e.decay/1000 {
+	if median == 0 || !e.settings.Drift {
 		return estimate
 	}
-	return median + (estimate-median)*math.Exp(-idle/e.decay)
+	return median + (estimate-median)*keeps(idle/e.memory())
 }
 
 // Begin implements core.Estimator.
@@ -132,56 +165,59 @@ func (e *Estimator) End(now core.Instant, s core.Sample) {
 
 // learn takes a sample in.
 func (e *Estimator) learn(now core.Instant, s core.Sample) {
-	var x float64
-	switch {
-	case s.Outcome == core.Abandoned:
+	x, ok := e.taught(s)
+	if !ok {
 		return
-	case s.Outcome.Failed():
-		x = max(Penalty, min(s.RetryAfter, MaxPenalty), s.Total).Seconds()
-	case s.FirstAnswer < 0:
-		return // an end without an answer that is no failure: nothing was timed
-	default:
-		x = s.FirstAnswer.Seconds()
 	}
 	for {
 		old := e.word.Load()
-		estimate, idle, known := unpack(old, now)
-		if !known {
+		estimate, idle, samples := unpack(old, now)
+		least := e.least(s.Outcome, estimate, idle, samples)
+		switch {
+		case s.Outcome == core.Overtaken && samples > 0 && x <= estimate:
+			return // a lower bound, and no news
+		case samples == 0 || e.settings.Peak && x > estimate:
 			estimate = x
-		} else {
-			w := math.Exp(-idle / e.decay)
-			estimate = estimate*w + x*(1-w)
+		default:
+			share := 1 - keeps(idle/e.memory())
+			if samples < counted {
+				share = max(share, 1/float64(samples+1))
+			}
+			estimate += (x - estimate) * share
 		}
-		if e.word.CompareAndSwap(old, pack(estimate, now)) {
+		if e.word.CompareAndSwap(old, pack(max(estimate, least), samples+1, now)) {
 			return
 		}
 	}
 }
 
-// The estimate and the stamp of its last sample are one atomic word: a float32 of
-// seconds above 32 bits of time in ticks of 2^16 ns (65.5 µs), which wrap after 78
-// hours. Two samples within a tick weigh as one, which at a million answers a second
-// is still an unbiased choice among them. A word of 0 means no sample yet.
-const (
-	tickBits = 16
-	// ahead is how many ticks a stamp may lie ahead of a reader that read its
-	// clock a little earlier; further ahead is long ago.
-	ahead = 1 << 16
-)
-
-func pack(estimate float64, now core.Instant) uint64 {
-	bits := math.Float32bits(max(float32(estimate), math.SmallestNonzeroFloat32))
-	return uint64(bits)<<32 | uint64(uint32(now>>tickBits))
+// least is what a member is taken for at least after an outcome, in seconds: a failure does
+// not make it faster than it was taken for, even where that was slower than the penalty.
+func (e *Estimator) least(o core.Outcome, estimate, idle float64, samples uint32) float64 {
+	if !o.Failed() || e.settings.Penalty == 0 {
+		return 0
+	}
+	median := e.member.Pool().MedianLatency()
+	if samples == 0 {
+		return median
+	}
+	return e.project(estimate, idle, median)
 }
 
-// unpack returns the estimate and its age, both in seconds.
-func unpack(word uint64, now core.Instant) (estimate, idle float64, known bool) {
-	if word == 0 {
-		return 0, 0, false
+// taught is the latency that a sample stands for, in seconds; false for none.
+func (e *Estimator) taught(s core.Sample) (seconds float64, ok bool) {
+	switch {
+	case s.Outcome == core.Abandoned:
+		return 0, false
+	case s.Outcome.Failed():
+		if e.settings.Penalty == 0 {
+			return s.Total.Seconds(), true
+		}
+		return max(e.settings.Penalty, min(s.RetryAfter, MaxPenalty), s.Total).Seconds(), true
+	case s.Outcome == core.Overtaken:
+		return s.Total.Seconds(), true
+	case s.FirstAnswer < 0:
+		return 0, false // an end without an answer that is no failure: nothing was timed
 	}
-	ticks := uint32(now>>tickBits) - uint32(word)
-	if ticks > math.MaxUint32-ahead {
-		ticks = 0
-	}
-	return float64(math.Float32frombits(uint32(word >> 32))), time.Duration(int64(ticks) << tickBits).Seconds(), true
+	return s.FirstAnswer.Seconds(), true
 }

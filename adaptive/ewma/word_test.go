@@ -1,6 +1,7 @@
 package ewma
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 
 func TestPackAndUnpack(t *testing.T) {
 	const tick = core.Instant(1) << tickBits
-	const wrap = tick << 32 // some 78 hours
+	const wrap = tick << stampBits // some 78 hours
 	cases := map[string]struct {
 		packed, read core.Instant
 		idle         core.Instant
@@ -26,16 +27,21 @@ func TestPackAndUnpack(t *testing.T) {
 		"after many wraps":               {9*wrap + 2*tick, 9*wrap + 5*tick, 3 * tick},
 	}
 	for name, c := range cases {
-		estimate, idle, known := unpack(pack(0.25, c.packed), c.read)
-		if want := time.Duration(c.idle).Seconds(); estimate != 0.25 || idle != want || !known {
-			t.Errorf("%s: got %v, idle %v, known %v, want 0.25, %v, true", name, estimate, idle, known, want)
+		estimate, idle, samples := unpack(pack(0.25, 3, c.packed), c.read)
+		if want := time.Duration(c.idle).Seconds(); estimate != 0.25 || math.Abs(idle-want) > 1e-12*want || samples != 3 {
+			t.Errorf("%s: got %v, idle %v, %d samples, want 0.25, %v, 3", name, estimate, idle, samples, want)
 		}
 	}
-	if _, _, known := unpack(0, 5); known {
-		t.Error("the zero word: got known, want not")
+	if _, _, samples := unpack(0, 5); samples != 0 {
+		t.Errorf("the zero word: got %d samples, want none", samples)
 	}
 	// A latency of nothing at the epoch is a sample, too.
-	if estimate, _, known := unpack(pack(0, 0), 0); !known || estimate > 1e-30 {
-		t.Errorf("zero: got %v, known %v, want next to 0 and known", estimate, known)
+	if estimate, _, samples := unpack(pack(0, 1, 0), 0); samples != 1 || estimate > 1e-30 {
+		t.Errorf("zero: got %v of %d samples, want next to 0 of 1", estimate, samples)
+	}
+	for given, want := range map[uint32]uint32{1: 1, 14: 14, 15: 15, 16: 15, math.MaxUint32: 15} {
+		if _, _, got := unpack(pack(1, given, 0), 0); got != want {
+			t.Errorf("%d samples: got %d, want %d", given, got, want)
+		}
 	}
 }

@@ -2,10 +2,14 @@
 // another one and works in one of three modes:
 //
 //   - adaptive: the strategy chooses.
-//   - fallback: round robin over the members that are ready, because the latency
+//   - fallback: weighted round robin over the members that are ready, because the latency
 //     signal is thin (fewer than two of the ready members, or fewer than half of
-//     them, have a fresh sample) or flat (their costs lie within Flat of each other
-//     and none has more pending than another: there is nothing to choose by).
+//     them, have ever answered, or none of them lately) or flat (their costs lie within
+//     Flat of each other and none has more pending than another: there is nothing to
+//     choose by; or their latencies lie within Same: work as regular as that is best
+//     dealt out in turn). A member that has not answered lately since the strategy does
+//     without it is no want of signal: its estimate has drifted to the others' median,
+//     and before long it is asked. But it does not bear witness that all are alike.
 //   - panic: round robin over every member that is neither full nor drained,
 //     breakers overridden, because the share of members better than barred is below
 //     a threshold. Sending everything to the few that are left would take them down
@@ -29,6 +33,13 @@ const (
 	// Flat is how far apart costs may lie, as a share of the least, to count as
 	// equal.
 	Flat = 0.10
+	// Same is how far apart latencies may lie, as a share of the least, to be those of
+	// members that are the same, and work that is: chance alone drives averages of
+	// exponential times further apart.
+	Same = 0.05
+	// rough is how far apart costs, which have the pending attempts in them, may lie while
+	// the latencies are the same; beyond, one of the members has stopped answering.
+	rough = 4
 	// Calm is how long a better mode has to be due before it is entered.
 	Calm = time.Second
 )
@@ -38,8 +49,9 @@ type Picker struct {
 	own       core.Picker
 	latency   bool
 	threshold float64
-	robin     pick.RoundRobin
-	now       atomic.Uint32 // mode and reason in force
+	turns     pick.WeightedRoundRobin // of fallback
+	robin     pick.RoundRobin         // of panic
+	now       atomic.Uint32           // mode and reason in force
 
 	// Of the surveys, which do not overlap.
 	better      bool // a better mode has been due
@@ -53,6 +65,21 @@ func New(own core.Picker, latency bool, threshold float64) *Picker {
 	return &Picker{own: own, latency: latency, threshold: threshold}
 }
 
+// plan is the view as the pickers inside see it, each with what it has prepared.
+type plan struct{ own, turns core.View }
+
+// Plan implements core.Planner for the pickers inside.
+func (p *Picker) Plan(v *core.View) any {
+	inside := &plan{*v, *v}
+	if own, ok := p.own.(core.Planner); ok {
+		inside.own.Plan = own.Plan(v)
+	}
+	if p.latency {
+		inside.turns.Plan = p.turns.Plan(v)
+	}
+	return inside
+}
+
 // Mode is the mode in force, and why.
 func (p *Picker) Mode() (core.Mode, core.Reason) {
 	word := p.now.Load()
@@ -61,6 +88,10 @@ func (p *Picker) Mode() (core.Mode, core.Reason) {
 
 // Pick implements core.Picker.
 func (p *Picker) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source) (core.Choice, bool) {
+	inside, _ := v.Plan.(*plan)
+	if inside == nil { // a view without members
+		return core.Choice{}, false
+	}
 	mode, reason := p.Mode()
 	var c core.Choice
 	var ok bool
@@ -68,9 +99,9 @@ func (p *Picker) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Sour
 	case core.Panic:
 		c.Slot, ok = p.robin.Anyone(v, a, now)
 	case core.Fallback:
-		c, ok = p.robin.Pick(v, a, now, src)
+		c, ok = p.turns.Pick(&inside.turns, a, now, src)
 	default:
-		return p.own.Pick(v, a, now, src)
+		return p.own.Pick(&inside.own, a, now, src)
 	}
 	c.Mode, c.Reason = mode, reason
 	return c, ok
@@ -78,9 +109,12 @@ func (p *Picker) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Sour
 
 // Survey implements core.Surveyed.
 func (p *Picker) Survey(now core.Instant, s core.Survey) {
+	if own, ok := p.own.(core.Surveyed); ok {
+		own.Survey(now, s)
+	}
 	mode, reason := p.judge(s)
-	current, _ := p.Mode()
-	if mode < current {
+	current, because := p.Mode()
+	if mode < current && !(because == core.SignalFlat && s.HighCost > rough*s.LowCost) {
 		if !p.better {
 			p.better, p.betterSince = true, now
 		}
@@ -98,9 +132,10 @@ func (p *Picker) judge(s core.Survey) (core.Mode, core.Reason) {
 	case s.Undrained > 0 && float64(s.Open) < p.threshold*float64(s.Undrained):
 		return core.Panic, core.FewReady
 	case !p.latency:
-	case s.Fresh < 2 || 2*s.Fresh < s.Ready:
+	case s.Fresh == 0 || s.Known < 2 || 2*s.Known < s.Ready:
 		return core.Fallback, core.SignalThin
-	case s.Level && s.HighCost <= s.LowCost*(1+Flat):
+	case s.Fresh < 2 || 2*s.Fresh < s.Ready: // too few to call the others equal
+	case s.Level && s.HighCost <= s.LowCost*(1+Flat), s.Fresh == s.Ready && s.Spread <= 1+Same && s.HighCost <= rough*s.LowCost:
 		return core.Fallback, core.SignalFlat
 	}
 	return core.Adaptive, core.ReasonNone

@@ -17,10 +17,10 @@ const (
 
 // Surveys of six members.
 var (
-	good   = core.Survey{Members: 6, Undrained: 6, Open: 6, Ready: 6, Fresh: 6, LowCost: 1, HighCost: 3, Level: true}
-	thin   = with(good, func(s *core.Survey) { s.Fresh = 2 })
+	good   = core.Survey{Members: 6, Undrained: 6, Open: 6, Ready: 6, Known: 6, Fresh: 6, Spread: 2, LowCost: 1, HighCost: 3, Level: true}
+	thin   = with(good, func(s *core.Survey) { s.Known, s.Fresh = 2, 2 })
 	flat   = with(good, func(s *core.Survey) { s.HighCost = 1.05 })
-	barred = with(good, func(s *core.Survey) { s.Open, s.Ready, s.Fresh = 2, 2, 2 })
+	barred = with(good, func(s *core.Survey) { s.Open, s.Ready, s.Known, s.Fresh = 2, 2, 2, 2 })
 )
 
 func with(s core.Survey, change func(*core.Survey)) core.Survey {
@@ -53,17 +53,19 @@ func TestOneSurvey(t *testing.T) {
 		"good":                         {true, threshold, good, adaptive},
 		"nobody":                       {true, threshold, core.Survey{Level: true}, fellThin},
 		"nobody, without latency":      {false, threshold, core.Survey{Level: true}, adaptive},
-		"one fresh":                    {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Fresh = 1, 1 }), fellThin},
-		"two of two fresh":             {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Fresh = 2, 2 }), adaptive},
-		"half of them fresh":           {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 3 }), adaptive},
+		"one ready":                    {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Known, s.Fresh = 1, 1, 1 }), fellThin},
+		"two of two known":             {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Known, s.Fresh = 2, 2, 2 }), adaptive},
+		"half of them known":           {true, threshold, with(good, func(s *core.Survey) { s.Known, s.Fresh = 3, 3 }), adaptive},
 		"fewer than half of them":      {true, threshold, thin, fellThin},
+		"one of them fresh":            {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 1 }), adaptive},
+		"none of them fresh":           {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 0 }), fellThin},
 		"just flat":                    {true, threshold, with(good, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11 }), fellFlat},
 		"just not":                     {true, threshold, with(good, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11.001 }), adaptive},
 		"flat, but something to level": {true, threshold, with(flat, func(s *core.Survey) { s.Level = false }), adaptive},
 		"thin and flat":                {true, threshold, with(flat, func(s *core.Survey) { s.Fresh = 0 }), fellThin},
 		"thin, without latency":        {false, threshold, thin, adaptive},
 		"flat, without latency":        {false, threshold, flat, adaptive},
-		"half of them open":            {true, threshold, with(good, func(s *core.Survey) { s.Open, s.Ready, s.Fresh = 3, 3, 3 }), adaptive},
+		"half of them open":            {true, threshold, with(good, func(s *core.Survey) { s.Open, s.Ready, s.Known, s.Fresh = 3, 3, 3, 3 }), adaptive},
 		"fewer than half":              {true, threshold, barred, panicked},
 		"without latency":              {false, threshold, barred, panicked},
 		"drained ones do not count":    {true, threshold, with(barred, func(s *core.Survey) { s.Undrained = 4 }), adaptive},
@@ -147,7 +149,7 @@ func TestPick(t *testing.T) {
 	slot := 0
 	r := core.NewRouter(core.Config{
 		Driver: core.Driver{Source: rand.NewPCG(1, 2)},
-		Picker: last{},
+		Picker: p,
 		Equip: func(*core.Member) core.Parts {
 			slot++
 			return core.Parts{Gates: []core.Gate{&gate{verdicts[slot-1]}}}

@@ -22,7 +22,7 @@ func newRouter(t *testing.T, d int, costs map[string]float64, es ...core.Endpoin
 	t.Helper()
 	r := core.NewRouter(core.Config{
 		Driver: core.Driver{Source: rand.NewPCG(1, 2)},
-		Picker: p2c.New(d),
+		Picker: p2c.New(p2c.Settings{Choices: d, MostChoices: d}),
 		Equip:  func(m *core.Member) core.Parts { return core.Parts{Estimator: cost(costs[m.Key])} },
 	})
 	if err := r.Update(0, es); err != nil {

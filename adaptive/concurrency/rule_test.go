@@ -1,0 +1,170 @@
+package concurrency_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/evenkeel/evenkeel/adaptive/concurrency"
+	"github.com/evenkeel/evenkeel/core"
+)
+
+// turn is a full window and the state after it. What is not looked at is NaN.
+type turn struct {
+	latency  float64 // ms
+	inFlight int
+	limit    float64
+	baseline float64 // ms
+	gradient float64
+	queue    float64
+}
+
+// turns has the limiter learn window by window: ten samples at the end of each tenth of
+// a second.
+func turns(t *testing.T, l *concurrency.Limiter, all []turn) {
+	t.Helper()
+	l.Learn(0, answered(time.Duration(all[0].latency*1e6)), all[0].inFlight)
+	same := func(got, want float64) bool { return math.IsNaN(want) || math.Abs(got-want) < 1e-9 }
+	for i, w := range all {
+		n := 10
+		if i == 0 {
+			n = 9
+		}
+		for range n {
+			l.Learn(core.Instant(i+1)*100*ms, answered(time.Duration(w.latency*1e6)), w.inFlight)
+		}
+		s := l.State()
+		if !same(s.Limit, w.limit) || !same(1000*s.Baseline, w.baseline) || !same(s.Gradient, w.gradient) || !same(s.Queue, w.queue) {
+			t.Errorf("window %d, %v ms: got %+v, want %+v", i, w.latency, s, w)
+		}
+		if !same(1000*s.Recent, w.latency) || int(s.InFlight) != w.inFlight {
+			t.Errorf("window %d: got recent %v s and %v in flight, want %v ms and %d", i, s.Recent, s.InFlight, w.latency, w.inFlight)
+		}
+	}
+}
+
+func TestVegasSteps(t *testing.T) {
+	no := math.NaN()
+	turns(t, vegas(20), []turn{
+		{10, 20, 26, 10, no, 0},   // no queue: 6 units more
+		{11, 26, 26, 10, no, 3},   // 26/11, rounded up: from 3 to 6 it holds
+		{10.5, 26, 27, 10, no, 2}, // a unit more
+		{14, 27, 26, 10, no, 8},   // a unit less
+		{12.9, 26, 26, 10, no, 6},
+		{20, 12, 26, 10, no, 13}, // less than half of it in flight: nothing moves
+		{9, 26, 32, 9, no, 0},    // a new baseline
+	})
+}
+
+func TestGradient2Steps(t *testing.T) {
+	no := math.NaN()
+	turns(t, gradient2(20), []turn{
+		{10, 20, 20.8, 10, 1, no}, // 0.8·20 + 0.2·(20 + 4)
+		{30, 20, 21.6, 20, 1, no}, // a plain mean at first: 20; 1.5·20/30
+		{100, 21, 21.104, 140.0 / 3, 0.7, no},
+		{10, 21, 21.904, 35.625, 1, no},     // the mean is 37.5, more than twice as much: a twentieth less
+		{1000, 21, 20.5136, 228.5, 0.5, no}, // 1.5·228.5/1000, but no less than a half
+		{1000, 9, 20.5136, 35.625 + 964.375/5 + (1000-228.5)/6, 0.535625, no},
+	})
+}
+
+// The long average is plain over the first ten windows, and exponential over 600 from
+// then on: of a step by 10 ms it takes 10·2/601.
+func TestGradient2LongAverage(t *testing.T) {
+	var all []turn
+	for range 10 {
+		all = append(all, turn{10, 9, 20, 10, 1, math.NaN()})
+	}
+	all = append(all, turn{14, 9, 20, 10 + 4*2.0/601, 1, math.NaN()})
+	turns(t, gradient2(20), all)
+}
+
+func TestAIMDSteps(t *testing.T) {
+	no := math.NaN()
+	l := aimd(20)
+	turns(t, l, []turn{{10, 20, 21, no, no, no}, {4000, 20, 22, no, no, no}, {10, 10, 22, no, no, no}})
+	l.Learn(sec, dropped(time.Millisecond), 22)
+	if got := l.State().Limit; got != 22*0.9 {
+		t.Errorf("after a drop: got %v, want 19.8", got)
+	}
+	if got := l.Limit(); got != 19 {
+		t.Errorf("limit: got %d, want it rounded down: 19", got)
+	}
+}
+
+// windows has a limiter learn of so many windows of a tenth of a second, each of
+// perWindow samples.
+func windows(l *concurrency.Limiter, from core.Instant, n, perWindow int, d time.Duration, inFlight int) core.Instant {
+	for range n {
+		for i := range perWindow {
+			l.Learn(from+core.Instant(i+1)*100*ms/core.Instant(perWindow), answered(d), inFlight)
+		}
+		from += 100 * ms
+	}
+	return from
+}
+
+// near reports whether a latency was read to within a bucket of the histogram.
+func near(got, want float64) bool { return math.Abs(got-want) < 0.07*want }
+
+// A latency that rises while the limit is not needed is no queue of the limiter's: the
+// baseline follows. While the limit is needed, with the same number in flight all the
+// time, there is no telling, and it stays; downwards it always follows.
+func TestCorrelatedBaseline(t *testing.T) {
+	l := correlated(20)
+	l.Learn(0, answered(10*time.Millisecond), 5)
+	now := windows(l, 0, 10, 100, 10*time.Millisecond, 5)
+	now = windows(l, now, 60, 100, 30*time.Millisecond, 5)
+	if got := l.State(); !near(got.Baseline, 0.03) || !near(got.Recent, 0.03) {
+		t.Errorf("not needed: got %+v, want a baseline of 30 ms", got)
+	}
+	now = windows(l, now, 60, 100, 60*time.Millisecond, 20)
+	if got := l.State(); !near(got.Baseline, 0.03) || !near(got.Recent, 0.06) {
+		t.Errorf("needed: got %+v, want a baseline of 30 ms still", got)
+	}
+	windows(l, now, 60, 100, 10*time.Millisecond, 20)
+	if got := l.State(); !near(got.Baseline, 0.01) {
+		t.Errorf("faster: got %+v, want a baseline of 10 ms", got)
+	}
+}
+
+// The first window sees those that were quick alone; the baseline is not that, also when
+// the limit is needed from the start, but the mean of ten windows.
+func TestCorrelatedWarmUp(t *testing.T) {
+	l := correlated(20)
+	l.Learn(0, answered(10*time.Millisecond), 20)
+	now := windows(l, 0, 1, 100, 10*time.Millisecond, 20)
+	windows(l, now, 14, 100, 30*time.Millisecond, 20)
+	if got := l.State().Baseline; !near(got, 0.028) { // one of 10 ms and nine of 30
+		t.Errorf("got a baseline of %v s, want 28 ms", got)
+	}
+	if got := l.Limit(); got < 30 {
+		t.Errorf("got a limit of %d, want it to have grown", got)
+	}
+}
+
+// One window that is much slower than those around it moves nothing.
+func TestCorrelatedIgnoresOneSpike(t *testing.T) {
+	l := correlated(20)
+	l.Learn(0, answered(10*time.Millisecond), 20)
+	now := windows(l, 0, 8, 100, 10*time.Millisecond, 20)
+	before := l.Limit()
+	windows(l, now, 1, 100, time.Second, 20)
+	if got := l.Limit(); got < before || !near(l.State().Recent, 0.01) {
+		t.Errorf("after a window of 1 s: got a limit of %d after %d, and %+v; want no less, and a latency of 10 ms", got, before, l.State())
+	}
+}
+
+// More in flight with less throughput: past the knee, whatever the latency.
+func TestCorrelatedAgainst(t *testing.T) {
+	l := correlated(20)
+	now := core.Instant(0)
+	l.Learn(now, answered(10*time.Millisecond), 20)
+	for range 20 {
+		now = windows(l, now, 1, 50, 10*time.Millisecond, 20)
+		now = windows(l, now, 1, 100, 10*time.Millisecond, 15)
+	}
+	if got := l.State(); l.Limit() > 10 || !(got.Throughput < -0.9) || math.Abs(got.Latency) > 1e-9 {
+		t.Errorf("got a limit of %d and %+v, want it to have fallen, by the throughput", l.Limit(), got)
+	}
+}

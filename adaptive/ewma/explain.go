@@ -1,0 +1,19 @@
+package ewma
+
+import "github.com/evenkeel/evenkeel/core"
+
+// Explain implements core.Explained.
+func (e *Estimator) Explain(now core.Instant) core.CostParts {
+	estimate, idle, samples := unpack(e.word.Load(), now)
+	p := core.CostParts{Median: e.member.Pool().MedianLatency(), Ramp: e.ramp(now)}
+	if samples == 0 {
+		p.Cost = e.Cost(now)
+		return p
+	}
+	p.Known, p.Estimate, p.Idle = true, estimate, idle
+	p.Fresh = idle < freshFor*e.memory()
+	p.Latency = e.level(e.project(estimate, idle, p.Median), p.Median)
+	p.Silence = e.owed(now)
+	p.Cost = max(p.Latency, p.Silence) * float64(e.member.Pending()+1) / p.Ramp
+	return p
+}

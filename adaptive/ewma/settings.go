@@ -1,0 +1,75 @@
+package ewma
+
+import (
+	"fmt"
+	"time"
+)
+
+// Settings of the estimators of one pool. The guards can be switched off one by one, so
+// that the lab can show what each is good for; New takes the zero value of each as off.
+type Settings struct {
+	// Decay is the time constant of the average: after it, 63 % of an old estimate is
+	// forgotten. Above 0.
+	Decay time.Duration
+	// Samples is how many samples the average remembers at least: where members are
+	// asked so rarely that fewer arrive within Decay, it remembers for longer, up to
+	// MaxStretch times. 0: never longer.
+	Samples int
+	// Near is how far from the pool's median, as a share of it, a latency counts as the
+	// median itself: what is nearly equal is told apart by what is pending. 0: never.
+	Near float64
+	// Penalty is the least that a failure counts as. 0: a failure counts as its time,
+	// and so a fast one as fast.
+	Penalty time.Duration
+	// Peak: a sample above the estimate replaces it at once (Finagle, tower, linkerd).
+	Peak bool
+	// Age: a member that owes an answer is at least as slow as it has owed it for.
+	Age bool
+	// Drift: an estimate that is not confirmed drifts to the pool's median.
+	Drift bool
+	// Seed: a member without a sample is taken for as fast as the median, and given one
+	// attempt at a time until its first answer. Otherwise it is taken for the fastest.
+	Seed bool
+	// Ramp is how long a member that has come (back) into use is made to look slower
+	// than it is: ten times at first, evenly less until then. 0: never.
+	Ramp time.Duration
+}
+
+// Defaults, as the lab has found them (see README.md in the folder above).
+const (
+	// DefaultDecay is shorter than the 10 s of Finagle, tower, linkerd and brpc: with
+	// Samples it remembers no less where there is little traffic, and where there is
+	// enough, what is older than some seconds is no news.
+	DefaultDecay = 3 * time.Second
+	// DefaultSamples is enough for an average of exponential times to be within a
+	// quarter of their mean (1/sqrt(2·samples) is 0.22).
+	DefaultSamples = 10
+	// DefaultNear is about what averages of equal members differ by, by chance.
+	DefaultNear = 0.1
+	// DefaultPenalty is linkerd's load biaser's.
+	DefaultPenalty = 5 * time.Second
+)
+
+// MaxPenalty is the most that a Retry-After counts as (linkerd's load biaser, 2026).
+const MaxPenalty = 300 * time.Second
+
+// MaxStretch is how many times as long as Decay the average may remember for the sake of
+// Samples.
+const MaxStretch = 20
+
+// Defaults are the settings of a pool that says nothing.
+func Defaults() Settings {
+	return Settings{
+		Decay: DefaultDecay, Samples: DefaultSamples, Near: DefaultNear, Penalty: DefaultPenalty,
+		Age: true, Drift: true, Seed: true,
+	}
+}
+
+// Validate reports what is wrong with the settings.
+func (s Settings) Validate() error {
+	if s.Decay <= 0 || s.Samples < 0 || !(s.Near >= 0 && s.Near < 1) || s.Penalty < 0 || s.Ramp < 0 {
+		return fmt.Errorf("ewma: decay %v, samples %d, near %v, penalty %v, ramp %v: expected decay above 0, near from 0 to below 1, the others at least 0",
+			s.Decay, s.Samples, s.Near, s.Penalty, s.Ramp)
+	}
+	return nil
+}

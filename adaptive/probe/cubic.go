@@ -1,0 +1,185 @@
+package probe
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/core/pick"
+)
+
+// CubicSettings are those of C3.
+type CubicSettings struct {
+	// Proxies is how many proxies share the endpoints (w in the paper, "the number of
+	// clients"): what one of them has pending is taken to stand for so many times as
+	// much; at least 1.
+	Proxies float64
+	// Smoothing is how much of a mean its latest sample is, above 0 to 1.
+	Smoothing float64
+	// Penalty is the least that a failure counts as.
+	Penalty time.Duration
+}
+
+// Defaults of CubicSettings.
+const (
+	DefaultProxies = 1
+	// DefaultSmoothing is that of Elasticsearch's adaptive replica selection; the authors'
+	// simulator and Cassandra's C3 have 0.9, which is little more than the last sample.
+	DefaultSmoothing = 0.3
+)
+
+// Validate reports what is wrong with the settings.
+func (s CubicSettings) Validate() error {
+	if !(s.Proxies >= 1) || !(s.Smoothing > 0 && s.Smoothing <= 1) || s.Penalty < 0 {
+		return fmt.Errorf("probe: proxies %v, smoothing %v, penalty %v: expected at least one proxy, a smoothing above 0, at most 1, and a penalty of at least 0",
+			s.Proxies, s.Smoothing, s.Penalty)
+	}
+	return nil
+}
+
+// Cubic is C3's score of one member (Suresh et al., "C3: Cutting tail latency in cloud data
+// stores via adaptive replica selection", NSDI 2015):
+//
+//	Ψ = R - 1/μ + q³/μ   seconds, with q = 1 + os·w + q̄
+//
+// R being the mean latency of its answers, 1/μ the mean service time and q̄ the mean number
+// in flight that it reports, os what this proxy has pending there, w how many proxies there
+// are. Since q is at least 1, Ψ is never less than R. The third power is what the score
+// lives by: of two members one of which is four times as fast, the fast one is given no more
+// than a queue 1.6 times as long, where by the product of queue and service time it would be
+// four times.
+//
+// Where the endpoint does not report, 1/μ is R, and q̄ is 0: Ψ = R·(1 + os·w)³.
+//
+// Beyond the paper, so that a member is neither free nor forgotten: one without an answer
+// is taken to be as fast as the median of the pool; what was not confirmed for a while fades
+// to that median, and q̄ to nothing, with the time constant [Memory]; and a failure counts
+// as at least a penalty.
+//
+// It is a core.Estimator. Safe for concurrent use.
+type Cubic struct {
+	member   *core.Member
+	settings CubicSettings
+	latency  number // R; 0 before the first sample
+	service  number // 1/μ; 0 while it was not reported
+	queue    number // q̄
+	last     moment
+}
+
+// Memory is how long a mean that is not confirmed is believed: after it, 1/e of what
+// distinguishes it is left.
+const Memory = 3 * time.Second
+
+// NewCubic returns the score of a new member. The settings are expected to be valid.
+func NewCubic(m *core.Member, s CubicSettings) *Cubic { return &Cubic{member: m, settings: s} }
+
+// NewScan returns the picker that takes, of all members, the one of the least cost per
+// weight; NewChoices the one that draws d of them. (The paper's replica groups are of
+// three.)
+func NewScan() core.Picker { return pick.Scan{Score: cost} }
+
+// NewChoices draws d members; see NewScan.
+func NewChoices(d int) core.Picker { return pick.NewChoices(d, cost) }
+
+// cost is a member's estimated cost per weight.
+func cost(m *core.Member, now core.Instant) float64 { return m.Cost(now) / m.Weight() }
+
+// nominal is what a latency is taken to be while nobody in the pool has shown one: it only
+// lets the queues count.
+const nominal = 0.01
+
+// Cost implements core.Estimator: Ψ.
+func (c *Cubic) Cost(now core.Instant) float64 {
+	left := c.left(now)
+	r, service := c.estimate(left)
+	q := 1 + float64(c.member.Pending())*c.settings.Proxies + c.queue.load()*left
+	return min(r+service*(q*q*q-1), math.MaxFloat64)
+}
+
+// left is how much of what was learned still counts.
+func (c *Cubic) left(now core.Instant) float64 {
+	last := c.last.load()
+	if last == core.Never {
+		return 0
+	}
+	return fades(now.Sub(last), Memory)
+}
+
+// estimate is R and 1/μ in seconds, when so much of what was learned still counts.
+func (c *Cubic) estimate(left float64) (r, service float64) {
+	median := c.member.Pool().MedianLatency()
+	r = c.latency.load()
+	switch {
+	case r == 0 && median == 0:
+		r = nominal
+	case r == 0:
+		r = median
+	case median > 0:
+		r = median + (r-median)*left
+	}
+	if reported, raw := c.service.load(), c.latency.load(); reported > 0 && raw > 0 {
+		return r, r / raw * reported // it fades as R does
+	}
+	return r, r
+}
+
+// Latency implements core.Estimator.
+func (c *Cubic) Latency(now core.Instant) (seconds float64, fresh bool) {
+	if c.latency.load() == 0 {
+		return 0, false
+	}
+	left := c.left(now)
+	r, _ := c.estimate(left)
+	return r, left > math.Exp(-3)
+}
+
+// Begin implements core.Estimator.
+func (c *Cubic) Begin(core.Instant) {}
+
+// Answered implements core.Estimator.
+func (c *Cubic) Answered(now core.Instant, s core.Sample) { c.learn(now, s) }
+
+// End implements core.Estimator.
+func (c *Cubic) End(now core.Instant, s core.Sample) {
+	if !s.Told {
+		c.learn(now, s)
+	}
+}
+
+// learn takes in what an attempt taught. Of two that teach at the same moment one may be
+// lost: the next is not far.
+func (c *Cubic) learn(now core.Instant, s core.Sample) {
+	var took time.Duration
+	switch {
+	case s.Outcome == core.Abandoned:
+		return
+	case s.Outcome.Failed():
+		took = max(c.settings.Penalty, s.Total)
+	case s.Outcome == core.Overtaken:
+		took = s.Total // it would have been longer
+	case s.FirstAnswer < 0:
+		return
+	default:
+		took = s.FirstAnswer
+	}
+	c.latency.store(max(c.mean(&c.latency, took.Seconds()), 1e-9))
+	if load, ok := reported(s); ok {
+		if load.InFlight >= 0 {
+			c.queue.store(c.mean(&c.queue, load.InFlight))
+		}
+		if load.Latency > 0 {
+			c.service.store(c.mean(&c.service, load.Latency))
+		}
+	}
+	c.last.store(now)
+}
+
+// mean is the mean with one more sample; the first is the mean.
+func (c *Cubic) mean(n *number, x float64) float64 {
+	old := n.load()
+	if old == 0 {
+		return x
+	}
+	return old + (x-old)*c.settings.Smoothing
+}

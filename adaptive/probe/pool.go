@@ -1,0 +1,268 @@
+package probe
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/core/pick"
+)
+
+// state is what HotCold's lock guards: the pool, and the probes that are to be sent.
+type state struct {
+	pool   []entry // by age, the oldest first
+	size   int     // at most; as large as the number of members allows
+	uses   float64 // of an entry, in the mean
+	carry  float64 // what rounding the uses has left over
+	recent quantiles
+	hot    float64 // above it an entry is hot
+
+	removing float64 // fractions of a removal
+	oldest   bool    // whose turn the next removal is
+
+	rate      float64 // probes a request
+	owed      float64 // probes to be sent
+	owedSince core.Instant
+	last      core.Instant // probe sent
+	away      int          // probes without an answer yet
+	order     []*core.Member
+	drawn     int // of the order, in this round
+}
+
+// quantiles remembers the last numbers in flight that were reported.
+type quantiles struct {
+	last   [64]float64
+	sorted [64]float64 // scratch
+	count  int
+}
+
+func (q *quantiles) add(x float64) {
+	q.last[q.count%len(q.last)] = x
+	q.count++
+}
+
+// at is the least of the numbers that so large a share does not exceed.
+func (q *quantiles) at(share float64) float64 {
+	sorted := q.sorted[:min(q.count, len(q.last))]
+	copy(sorted, q.last[:])
+	slices.Sort(sorted)
+	return sorted[max(0, int(math.Ceil(share*float64(len(sorted))))-1)]
+}
+
+// mostUses is how often an answer may be used at most.
+const mostUses = 16
+
+// delta is how much faster the pool is to fill than it empties, in the paper's formula.
+const delta = 1
+
+// reuse is how often an answer may be used, for a pool of m and n members.
+func reuse(m, n int, rate, remove float64) float64 {
+	net := (1-float64(m)/float64(n))*rate - remove
+	if net <= 0 {
+		return mostUses
+	}
+	return min(max(1, (1+delta)/net), mostUses)
+}
+
+// Watch implements core.Prober.
+func (p *HotCold) Watch(_ core.Instant, members []*core.Member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := &p.state
+	s.order, s.drawn = slices.Clone(members), 0
+	s.size = min(p.settings.Pool, max(2, len(members)/2))
+	s.pool = slices.DeleteFunc(slices.Grow(s.pool, MaxPool+1), func(e entry) bool { return !slices.Contains(members, e.member) })
+	for len(s.pool) > s.size {
+		s.drop(0)
+	}
+}
+
+// Next implements core.Prober: a member drawn of those that may take work, each once in a
+// round.
+func (p *HotCold) Next(now core.Instant, src rand.Source) (*core.Member, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := &p.state
+	if p.wake() > now {
+		return nil, false
+	}
+	s.owed = max(0, s.owed-1)
+	s.last = now
+	for range min(len(s.order), triesToDraw) {
+		m := s.draw(src)
+		if m.Verdict(now).Open() {
+			s.away++
+			return m, true
+		}
+	}
+	s.owed = 0
+	return nil, false
+}
+
+// triesToDraw is how many members are drawn until one may take work.
+const triesToDraw = 32
+
+// draw is the next member of a random order, which begins anew when all had their turn
+// (Fisher and Yates).
+func (s *state) draw(src rand.Source) *core.Member {
+	if s.drawn >= len(s.order) {
+		s.drawn = 0
+	}
+	j := s.drawn + pick.Below(src, len(s.order)-s.drawn)
+	s.order[s.drawn], s.order[j] = s.order[j], s.order[s.drawn]
+	s.drawn++
+	return s.order[s.drawn-1]
+}
+
+// Wake implements core.Prober.
+func (p *HotCold) Wake() core.Instant {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wake()
+}
+
+// wake is when the next probe is due: at once when one is owed, or after a quiet time. There
+// are never more unanswered than twice what the pool takes, so that members that hang do not
+// gather them.
+func (p *HotCold) wake() core.Instant {
+	s := &p.state
+	switch {
+	case len(s.order) < 2 || s.away >= 2*s.size:
+		return core.Never
+	case s.owed >= 1:
+		return s.owedSince
+	}
+	return s.last.Add(p.settings.Idle)
+}
+
+// Probed implements core.Prober. An answer that does not tell the number in flight is of no
+// use.
+func (p *HotCold) Probed(m *core.Member, now core.Instant, r core.LoadReport, ok bool) {
+	p.mu.Lock()
+	s := &p.state
+	s.away--
+	if ok && r.Known && r.InFlight >= 0 && m.Weight() > 0 && slices.Contains(s.order, m) {
+		p.keep(m, now, r)
+	}
+	due := s.owed >= 1
+	p.mu.Unlock()
+	if due {
+		p.due()
+	}
+}
+
+// keep puts an answer into the pool. What is compared is per unit of weight.
+func (p *HotCold) keep(m *core.Member, now core.Instant, r core.LoadReport) {
+	s := &p.state
+	e := entry{member: m, at: now, inFlight: r.InFlight / m.Weight(), latency: math.Inf(1)}
+	if r.Latency >= 0 {
+		e.latency = r.Latency / m.Weight()
+	}
+	s.recent.add(e.inFlight)
+	s.hot = s.recent.at(p.settings.Quantile)
+	share := s.rate / p.settings.Rate
+	// Fractions are carried over, so that the mean is what it is to be.
+	s.carry += reuse(s.size, len(s.order), s.rate, p.settings.Remove*share)
+	e.uses = int(s.carry)
+	s.carry -= float64(e.uses)
+	if i := s.find(m); i >= 0 {
+		s.drop(i)
+	}
+	for len(s.pool) >= s.size {
+		s.drop(0)
+	}
+	s.pool = append(s.pool, e)
+}
+
+// find is a member's place in the pool, or -1.
+func (s *state) find(m *core.Member) int {
+	return slices.IndexFunc(s.pool, func(e entry) bool { return e.member == m })
+}
+
+func (s *state) drop(i int) { s.pool = slices.Delete(s.pool, i, i+1) }
+
+// expire drops what came before an instant.
+func (s *state) expire(before core.Instant) {
+	old := 0
+	for old < len(s.pool) && s.pool[old].at < before {
+		old++
+	}
+	s.pool = slices.Delete(s.pool, 0, old)
+}
+
+// best is the place of the best entry for an ask; -1 when there are fewer than two to
+// compare.
+func (s *state) best(a *core.Ask, now core.Instant) int {
+	best, compared := -1, 0
+	var rank int
+	for i := range s.pool {
+		e := &s.pool[i]
+		verdict := a.Verdict(e.member, now)
+		if a.Why != nil {
+			a.Why.Consider(e.member, verdict, e.inFlight)
+		}
+		if !verdict.Open() {
+			continue
+		}
+		compared++
+		r := s.rank(e, now)
+		if (verdict == core.Probing) == a.Again() {
+			r += worst // see package pick: who is on probation is taken, but not by a retry
+		}
+		if best < 0 || r < rank || r == rank && s.better(e, &s.pool[best]) {
+			best, rank = i, r
+		}
+	}
+	if compared < 2 {
+		return -1
+	}
+	return best
+}
+
+// The ranks of an entry: cold before hot, and who is in favour before who is not.
+const (
+	hot = 1 << iota
+	disliked
+	worst
+)
+
+func (s *state) rank(e *entry, now core.Instant) int {
+	rank := 0
+	if e.inFlight > s.hot {
+		rank = hot
+	}
+	if averse(e.member, now) {
+		rank += disliked
+	}
+	return rank
+}
+
+// better compares two of the same rank: hot ones by what is in flight, cold ones by latency,
+// and where that is the same or not known, by what is in flight.
+func (s *state) better(a, b *entry) bool {
+	if a.inFlight <= s.hot && a.latency != b.latency {
+		return a.latency < b.latency
+	}
+	return a.inFlight < b.inFlight
+}
+
+// remove takes an entry out: by turns the worst and the oldest.
+func (s *state) remove(now core.Instant) {
+	if len(s.pool) == 0 {
+		return
+	}
+	s.oldest = !s.oldest
+	if !s.oldest {
+		s.drop(0)
+		return
+	}
+	bad := 0
+	for i := range s.pool {
+		r, most := s.rank(&s.pool[i], now), s.rank(&s.pool[bad], now)
+		if r > most || r == most && s.better(&s.pool[bad], &s.pool[i]) {
+			bad = i
+		}
+	}
+	s.drop(bad)
+}
