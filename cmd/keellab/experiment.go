@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,6 +37,8 @@ type experiment struct {
 	dir     string // of the scenarios
 	compare string
 	blocks  int
+	records int     // the first so many blocks, of which every request is kept
+	room    int     // the requests of a trial that may be kept
 	seed    *uint64 // nil: the scenario's
 	out     string
 	extend  bool
@@ -42,10 +46,14 @@ type experiment struct {
 
 // simulate is keellab sim.
 func simulate(c *cli.Call) error {
-	e := experiment{call: c, driver: sim.Driver{}, parallel: runtime.GOMAXPROCS(0)}
+	e := experiment{call: c, driver: sim.Driver{}, parallel: runtime.GOMAXPROCS(0), room: mostKept}
 	if err := e.parse(scenario.Sim, func(fs *flag.FlagSet) {
 		fs.IntVar(&e.blocks, "seeds", 5, "`number` of seeds: trials of each subject")
+		fs.IntVar(&e.records, "records", 1, "keep every request of the trials of the first so many seeds; 0 for none (`number`)")
 	}); err != nil {
+		return err
+	}
+	if err := e.checkRecords(); err != nil {
 		return err
 	}
 	return e.run()
@@ -53,7 +61,7 @@ func simulate(c *cli.Call) error {
 
 // play is keellab run.
 func play(c *cli.Call) error {
-	e := experiment{call: c, parallel: 1}
+	e := experiment{call: c, parallel: 1, room: mostKept}
 	var binary string
 	if err := e.parse(scenario.Live, func(fs *flag.FlagSet) {
 		fs.IntVar(&e.blocks, "blocks", 2, "`number` of blocks: trials of each subject")
@@ -64,7 +72,7 @@ func play(c *cli.Call) error {
 	if _, err := os.Stat(binary); err != nil {
 		return fmt.Errorf("no proxy to run: %w (make build makes it; --evenkeel names another)", err)
 	}
-	e.driver = live.Driver{Proxy: binary}
+	e.driver, e.records = live.Driver{Proxy: binary}, e.blocks
 	return e.run()
 }
 
@@ -79,8 +87,10 @@ func beside(name string) string {
 
 // parse reads the command line, and the scenarios and subjects that it names.
 func (e *experiment) parse(size scenario.Size, define func(*flag.FlagSet)) error {
+	var v variation
 	names, err := e.call.Parse(func(fs *flag.FlagSet) {
 		defineDir(fs, &e.dir)
+		v.define(fs)
 		fs.StringVar(&e.compare, "subjects", "", "`subjects` to compare, separated by commas (default: the scenario's)")
 		fs.Func("seed", "`seed` of the first block (default: the scenario's)", func(text string) error {
 			seed, err := strconv.ParseUint(text, 10, 64)
@@ -100,18 +110,21 @@ func (e *experiment) parse(size scenario.Size, define func(*flag.FlagSet)) error
 	if e.blocks < 1 || e.blocks > 10_000 {
 		return e.call.Usagef("%d trials of each subject: expected 1 to 10000", e.blocks)
 	}
-	if e.scenarios, err = load(e.dir, names, size); err != nil {
+	if e.scenarios, err = v.load(e.call, e.dir, names, size); err != nil {
 		return err
 	}
-	return e.parseSubjects()
+	return e.parseSubjects(size)
 }
 
 // parseSubjects reads the subjects for each scenario: those of the command line, or
-// the scenario's own.
-func (e *experiment) parseSubjects() error {
+// the scenario's own, and in the simulator the oracle.
+func (e *experiment) parseSubjects(size scenario.Size) error {
 	e.subjects = map[string][]scenario.Subject{}
 	for _, s := range e.scenarios {
 		texts := s.Subjects
+		if size == scenario.Sim && !slices.Contains(texts, scenario.Oracle) {
+			texts = append(slices.Clone(texts), scenario.Oracle)
+		}
 		if e.compare != "" {
 			var err error
 			if texts, err = scenario.SplitSubjects(e.compare); err != nil {
@@ -123,6 +136,9 @@ func (e *experiment) parseSubjects() error {
 			subject, err := s.Subject(text)
 			if err != nil {
 				return e.call.Usagef("%v", err)
+			}
+			if subject.Oracle && size == scenario.Live {
+				return e.call.Usagef("subject oracle: it knows what only the simulator can know")
 			}
 			if seen[subject.Name] {
 				return e.call.Usagef("subject %q stands twice", subject.Name)
@@ -143,8 +159,7 @@ type job struct {
 // run plays everything, and leaves records, summary and reports in the folder.
 func (e *experiment) run() error {
 	began := time.Now()
-	folder, err := openFolder(e.out, e.extend, e.driver.Name(), e.scenarios)
-	if err != nil {
+	if err := openFolder(e.out, e.extend, e.driver.Name(), e.scenarios); err != nil {
 		return err
 	}
 	var jobs []job
@@ -158,63 +173,67 @@ func (e *experiment) run() error {
 		}
 	}
 	digests, err := e.playAll(e.call.Context, jobs, newProgress(e.call.Stderr, e.driver.Name(), len(jobs)))
+	// What was played is kept, also of an experiment that did not come to its end.
+	var paths []string
+	for _, s := range e.scenarios {
+		err = cmp.Or(err, e.keep(s, digests[s.Name]))
+		paths = append(paths, stat.DigestPath(e.out, s.Name, e.driver.Name()))
+	}
 	if err != nil {
 		return err
 	}
-	var summary stat.Summary
-	for _, s := range e.scenarios {
-		var order []string
-		for _, subject := range e.subjects[s.Name] {
-			order = append(order, subject.Name)
-		}
-		one, err := stat.SummariseDigests(of(digests, s.Name), order)
-		if err != nil {
-			return err
-		}
-		summary.Scenarios = append(summary.Scenarios, one)
-	}
-	if err := folder.finish(summary, digests, report.NewRun(os.Args, began, time.Now())); err != nil {
+	summary, err := render(e.out, paths, new(report.NewRun(os.Args, began, time.Now())))
+	if err != nil {
 		return err
 	}
+	// Of a folder that has others, too, only these are of this command.
+	summary.Scenarios = slices.DeleteFunc(summary.Scenarios, func(s stat.Scenario) bool {
+		return !slices.Contains(paths, stat.DigestPath(e.out, s.Scenario, s.Driver))
+	})
 	printSummary(e.call.Stdout, summary)
 	fmt.Fprintf(e.call.Stdout, "\n%s\n", filepath.Join(e.out, report.HTMLFile))
 	return voided(summary)
 }
 
-// of are the digests of one scenario.
-func of(digests []stat.Digest, scenario string) []stat.Digest {
-	var these []stat.Digest
-	for _, d := range digests {
-		if d.Header.Scenario == scenario {
-			these = append(these, d)
-		}
+// keep writes the digests of a scenario's trials, the subjects in their order.
+func (e *experiment) keep(s *scenario.Scenario, digests []stat.Digest) error {
+	if len(digests) == 0 {
+		return nil // stopped before it was its turn
 	}
-	return these
+	var order []string
+	for _, subject := range e.subjects[s.Name] {
+		order = append(order, subject.Name)
+	}
+	stat.Sort(digests, order)
+	return stat.WriteDigests(e.out, digests)
 }
 
-// playAll plays the jobs, several at once where the driver allows it, writes their
-// records and returns their digests in the order of the jobs.
-func (e *experiment) playAll(ctx context.Context, jobs []job, p *progress) ([]stat.Digest, error) {
+// playAll plays the jobs, several at once where the driver allows it, and returns the
+// digests of those that came to their end, by scenario.
+func (e *experiment) playAll(ctx context.Context, jobs []job, p *progress) (map[string][]stat.Digest, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	digests := make([]stat.Digest, len(jobs))
-	next := make(chan int)
+	digests := make(map[string][]stat.Digest)
+	var mu sync.Mutex
+	next := make(chan job)
 	var workers sync.WaitGroup
 	for range e.parallel {
 		workers.Go(func() {
-			for i := range next {
-				d, err := e.playOne(ctx, jobs[i], p)
+			for j := range next {
+				d, err := e.playOne(ctx, j, p)
 				if err != nil {
 					cancel(err)
 					continue
 				}
-				digests[i] = d
+				mu.Lock()
+				digests[j.scenario.Name] = append(digests[j.scenario.Name], d)
+				mu.Unlock()
 			}
 		})
 	}
-	for i := range jobs {
+	for _, j := range jobs {
 		select {
-		case next <- i:
+		case next <- j:
 			continue
 		case <-ctx.Done():
 		}
@@ -226,19 +245,66 @@ func (e *experiment) playAll(ctx context.Context, jobs []job, p *progress) ([]st
 	return digests, context.Cause(ctx)
 }
 
+// playOne plays a trial and digests it as it goes, and writes its requests down if they
+// are to be kept.
 func (e *experiment) playOne(ctx context.Context, j job, p *progress) (stat.Digest, error) {
 	label := fmt.Sprintf("%s %s, block %d", j.scenario.Name, j.plan.Subject.Name, j.plan.Block+1)
 	p.begin(label)
-	t, err := trial.Play(ctx, e.driver, j.scenario, j.plan, func(why string) { p.say(label + ": void, once more: " + why) })
+	keep := j.plan.Block < e.records
+	var digester *stat.Digester
+	var kept record.Trial
+	h, err := trial.Play(ctx, e.driver, j.scenario, j.plan, trial.Watch{
+		Begin: func(h record.Header) (each func(record.Request), err error) {
+			if digester, err = stat.NewDigester(h); err != nil {
+				return nil, err
+			}
+			if !keep {
+				return digester.Add, nil
+			}
+			kept.Requests = kept.Requests[:0]
+			return func(r record.Request) {
+				digester.Add(r)
+				if len(kept.Requests) <= e.room {
+					kept.Requests = append(kept.Requests, r)
+				}
+			}, nil
+		},
+		Void: func(why string) { p.say(label + ": void, once more: " + why) },
+	})
 	if err != nil {
 		return stat.Digest{}, err
 	}
-	if _, err := record.WriteFile(e.out, t); err != nil {
-		return stat.Digest{}, err
+	if keep {
+		if len(kept.Requests) > e.room {
+			return stat.Digest{}, fmt.Errorf("%s: more than %d requests: too many to be kept (--records 0 keeps none)", label, e.room)
+		}
+		kept.Header = h
+		slices.SortFunc(kept.Requests, func(a, b record.Request) int { return cmp.Compare(a.Seq, b.Seq) })
+		if _, err := record.WriteFile(e.out, &kept); err != nil {
+			return stat.Digest{}, err
+		}
 	}
-	d, err := stat.NewDigest(t)
+	d, err := digester.Digest(h)
 	p.done()
 	return d, err
+}
+
+// mostKept is how many requests of a trial are gathered to be written down: half a
+// gigabyte of them.
+const mostKept = 10_000_000
+
+// checkRecords refuses to gather what does not fit, where that is known beforehand.
+func (e *experiment) checkRecords() error {
+	if e.records < 0 {
+		return e.call.Usagef("--records %d: expected at least 0", e.records)
+	}
+	for _, s := range e.scenarios {
+		if n := s.Rate() * s.Duration.Seconds(); e.records > 0 && n > float64(e.room) {
+			return e.call.Usagef("%s: some %.0f million requests a trial: expected at most %d million to be kept (--records 0 keeps none)",
+				s.Name, n/1e6, e.room/1_000_000)
+		}
+	}
+	return nil
 }
 
 // voided is the error of an experiment of which some subject has no trial that can be
@@ -267,7 +333,7 @@ func rerender(c *cli.Call) error {
 	if len(rest) != 1 {
 		return c.Usagef("expected one folder of results")
 	}
-	summary, err := renderFolder(rest[0])
+	summary, err := render(rest[0], nil, nil)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/evenkeel/evenkeel/lab/record"
 	"github.com/evenkeel/evenkeel/lab/report"
@@ -14,53 +14,38 @@ import (
 	"github.com/evenkeel/evenkeel/lab/stat"
 )
 
-// folder is a results folder: records as the trials end, and at the end the summary
-// and the reports. Beside the records lie the scenarios as they were played, so that
-// the folder speaks for itself.
-type folder struct {
-	dir     string
-	summary stat.Summary // of earlier commands, to be kept
-}
+// A results folder has records and their digests as the trials end, and at the end the
+// summary and the reports, which are made of the digests alone. Beside the records lie the
+// scenarios as they were played, so that the folder speaks for itself.
 
 // openFolder makes the folder ready. Unless it is extended, what an earlier command
 // left there is removed; if it is, only what this one will play again.
-func openFolder(dir string, extend bool, driver string, scenarios []*scenario.Scenario) (*folder, error) {
-	f := &folder{dir: dir}
+func openFolder(dir string, extend bool, driver string, scenarios []*scenario.Scenario) error {
 	if err := recognise(dir); err != nil {
-		return nil, err
+		return err
 	}
 	if !extend {
 		for _, name := range ourFiles {
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
 	if err := os.MkdirAll(filepath.Join(dir, record.Folder), 0o755); err != nil {
-		return nil, err
-	}
-	var err error
-	if f.summary, err = stat.ReadSummary(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	entries, err := record.List(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		again := func(s *scenario.Scenario) bool { return s.Name == e.Header.Scenario }
-		if e.Header.Driver == driver && slices.ContainsFunc(scenarios, again) {
-			if err := os.Remove(e.Path); err != nil {
-				return nil, err
-			}
-		}
+		return err
 	}
 	for _, s := range scenarios {
+		if err := os.Remove(stat.DigestPath(dir, s.Name, driver)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if err := record.Remove(dir, s.Name, driver); err != nil {
+			return err
+		}
 		if err := os.WriteFile(scenarioPath(dir, s.Name), s.Text, 0o644); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return f, nil
+	return nil
 }
 
 // ourFiles are what stands in a results folder.
@@ -86,59 +71,6 @@ func recognise(dir string) error {
 
 func scenarioPath(dir, name string) string {
 	return filepath.Join(dir, record.Folder, record.Safe(name)+".yaml")
-}
-
-// finish writes the summary and the reports: of this command, and of the earlier ones
-// that are kept.
-func (f *folder) finish(summary stat.Summary, digests []stat.Digest, run report.Run) error {
-	f.summary.Merge(summary)
-	if err := stat.WriteSummary(f.dir, f.summary); err != nil {
-		return err
-	}
-	provenance, err := report.ReadProvenance(f.dir)
-	if err != nil {
-		return err
-	}
-	provenance.Add(run)
-	for _, s := range f.summary.Scenarios {
-		if summary.Find(s.Scenario, s.Driver) != nil {
-			continue
-		}
-		kept, err := readDigests(f.dir, s.Scenario, s.Driver)
-		if err != nil {
-			return err
-		}
-		digests = append(digests, kept...)
-	}
-	notes, err := readNotes(f.dir, f.summary)
-	if err != nil {
-		return err
-	}
-	return report.Write(f.dir, report.Input{Summary: f.summary, Digests: digests, Notes: notes, Provenance: &provenance})
-}
-
-// readDigests digests the records of a scenario and driver, one at a time.
-func readDigests(dir, scenario, driver string) ([]stat.Digest, error) {
-	entries, err := record.List(dir)
-	if err != nil {
-		return nil, err
-	}
-	var digests []stat.Digest
-	for _, e := range entries {
-		if e.Header.Scenario != scenario || e.Header.Driver != driver {
-			continue
-		}
-		t, err := record.ReadFile(e.Path)
-		if err != nil {
-			return nil, err
-		}
-		d, err := stat.NewDigest(t)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Path, err)
-		}
-		digests = append(digests, d)
-	}
-	return digests, nil
 }
 
 // readNotes reads what the scenarios in the folder say of themselves.
@@ -170,41 +102,38 @@ func readNotes(dir string, summary stat.Summary) ([]report.Notes, error) {
 	return notes, nil
 }
 
-// renderFolder makes summary and reports again, from the records alone. The order of
-// scenarios and subjects is that of the earlier summary, where there is one.
-func renderFolder(dir string) (stat.Summary, error) {
+// render makes summary and reports from the digests in the folder, and nothing else. The
+// scenarios stand in the order of the earlier summary, then in that of the paths of their
+// digests. run is added to the provenance; nil for none.
+func render(dir string, paths []string, run *report.Run) (stat.Summary, error) {
 	var summary stat.Summary
-	old, err := stat.ReadSummary(dir)
+	earlier, err := stat.ReadSummary(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return summary, err
 	}
-	entries, err := record.List(dir)
+	var order []string
+	for _, s := range earlier.Scenarios {
+		order = append(order, stat.DigestPath(dir, s.Scenario, s.Driver))
+	}
+	all, err := stat.ListDigests(dir)
 	if err != nil {
 		return summary, err
 	}
-	if len(entries) == 0 {
-		return summary, fmt.Errorf("%s has no records", dir)
+	if len(all) == 0 {
+		return summary, fmt.Errorf("%s has no digests of trials", filepath.Join(dir, record.Folder))
 	}
-	for _, e := range entries { // scenarios that the old summary does not have
-		if old.Find(e.Header.Scenario, e.Header.Driver) == nil {
-			old.Scenarios = append(old.Scenarios, stat.Scenario{Scenario: e.Header.Scenario, Driver: e.Header.Driver})
-		}
-	}
-	var all []stat.Digest
-	for _, s := range old.Scenarios {
-		digests, err := readDigests(dir, s.Scenario, s.Driver)
+	var digests []stat.Digest
+	for _, path := range inOrder(all, append(order, paths...)) {
+		these, err := stat.ReadDigests(path)
 		if err != nil {
 			return summary, err
 		}
-		if len(digests) == 0 {
-			continue
-		}
-		one, err := stat.SummariseDigests(digests, subjectOrder(s, digests))
+		one, err := stat.Summarise(these)
 		if err != nil {
-			return summary, err
+			return summary, fmt.Errorf("%s: %w", path, err)
 		}
 		summary.Scenarios = append(summary.Scenarios, one)
-		all = append(all, digests...)
+		digests = append(digests, these...)
 	}
 	if err := stat.WriteSummary(dir, summary); err != nil {
 		return summary, err
@@ -213,25 +142,25 @@ func renderFolder(dir string) (stat.Summary, error) {
 	if err != nil {
 		return summary, err
 	}
+	if run != nil {
+		provenance.Add(*run)
+	}
 	notes, err := readNotes(dir, summary)
 	if err != nil {
 		return summary, err
 	}
-	return summary, report.Write(dir, report.Input{Summary: summary, Digests: all, Notes: notes, Provenance: &provenance})
+	return summary, report.Write(dir, report.Input{Summary: summary, Digests: digests, Notes: notes, Provenance: &provenance})
 }
 
-// subjectOrder is the order of the subjects in a summary, then of others as they come.
-func subjectOrder(s stat.Scenario, digests []stat.Digest) []string {
-	var order []string
-	for _, subject := range s.Subjects {
-		order = append(order, subject.Name)
-	}
-	for _, d := range digests {
-		if !slices.Contains(order, d.Header.Subject) {
-			order = append(order, d.Header.Subject)
+// inOrder sorts a list by the places of its entries in order; those that are not there
+// follow as they stand.
+func inOrder(list, order []string) []string {
+	place := func(entry string) int {
+		if i := slices.Index(order, entry); i >= 0 {
+			return i
 		}
+		return len(order)
 	}
-	return slices.DeleteFunc(order, func(name string) bool {
-		return strings.TrimSpace(name) == ""
-	})
+	slices.SortStableFunc(list, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
+	return list
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +18,10 @@ import (
 
 	"github.com/evenkeel/evenkeel/cmd/cli"
 	"github.com/evenkeel/evenkeel/lab/record"
+	"github.com/evenkeel/evenkeel/lab/scenario"
+	"github.com/evenkeel/evenkeel/lab/sim"
 	"github.com/evenkeel/evenkeel/lab/stat"
+	"github.com/evenkeel/evenkeel/lab/trial"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -148,8 +153,9 @@ func TestSimRepeats(t *testing.T) {
 	}
 	want := contents(t, first)
 	same(t, "again", want, contents(t, again))
-	// 3 trials of two subjects and of one, two scenarios, the summary, report.md.
-	if got := keys(want); len(got) < 3*3+2+2 || want["summary.json"] == "" || want["report.md"] == "" {
+	// A trial of two subjects and of one, the digests of two scenarios, the scenarios, the
+	// summary, report.md.
+	if got := keys(want); len(got) < 3+2+2+2 || want["summary.json"] == "" || want["report.md"] == "" {
 		t.Errorf("files: got %v", got)
 	}
 	must(t, "sim", "--scenarios", dir, "--seeds", "3", "--seed", "5", "--out", again) // over itself
@@ -158,7 +164,7 @@ func TestSimRepeats(t *testing.T) {
 	if contents(t, other)["summary.json"] == want["summary.json"] {
 		t.Error("another seed gives the same summary")
 	}
-	wantSubjects := []string{"short sim, seed 5: round-robin×3 p2c-ewma×3", "tiny sim, seed 5: random×3"}
+	wantSubjects := []string{"short sim, seed 5: round-robin×3 p2c-ewma×3 oracle×3", "tiny sim, seed 5: random×3 oracle×3"}
 	if diff := cmp.Diff(wantSubjects, subjectsOf(summaryOf(t, first))); diff != "" {
 		t.Errorf("subjects (-want +got):\n%s", diff)
 	}
@@ -171,10 +177,10 @@ func TestSimArguments(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"tiny"}, []string{"tiny sim, seed 1: random×5"}},
+		{[]string{"tiny"}, []string{"tiny sim, seed 1: random×5 oracle×5"}},
 		{[]string{"--seeds", "1", "tiny", "--seed=9", "short"},
-			[]string{"tiny sim, seed 9: random×1", "short sim, seed 9: round-robin×1 p2c-ewma×1"}},
-		{[]string{filepath.Join(dir, "tiny.yaml"), "--seeds=1"}, []string{"tiny sim, seed 1: random×1"}},
+			[]string{"tiny sim, seed 9: random×1 oracle×1", "short sim, seed 9: round-robin×1 p2c-ewma×1 oracle×1"}},
+		{[]string{filepath.Join(dir, "tiny.yaml"), "--seeds=1"}, []string{"tiny sim, seed 1: random×1 oracle×1"}},
 		{[]string{"tiny", "--seeds", "1", "--subjects", "p2c-ewma{decay=5s,choices=3}+fixed{limit=9,queue=1}, random"},
 			[]string{"tiny sim, seed 1: p2c-ewma{decay=5s,choices=3}+fixed{limit=9,queue=1}×1 random×1"}},
 	} {
@@ -195,18 +201,14 @@ func TestAppend(t *testing.T) {
 		t.Helper()
 		must(t, append([]string{"sim", "--scenarios", dir, "--out", out}, args...)...)
 	}
-	sim("tiny", "--seeds", "2")
+	sim("tiny", "--seeds", "2", "--subjects", "random")
 	// What the other driver has left, made by hand: the same trial under its name.
-	entries, err := record.List(out)
-	if err != nil || len(entries) != 2 {
-		t.Fatalf("got %v, %v, want two records", entries, err)
+	digests, err := stat.ReadDigests(stat.DigestPath(out, "tiny", record.Sim))
+	if err != nil || len(digests) != 2 {
+		t.Fatalf("got %d digests, %v, want two", len(digests), err)
 	}
-	trial, err := record.ReadFile(entries[0].Path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	trial.Header.Driver = record.Live
-	if _, err := record.WriteFile(out, trial); err != nil {
+	digests[0].Header.Driver, digests[0].Summary.Service = record.Live, new(stat.Latency)
+	if err := stat.WriteDigests(out, digests[:1]); err != nil {
 		t.Fatal(err)
 	}
 	must(t, "report", out)
@@ -216,18 +218,8 @@ func TestAppend(t *testing.T) {
 		if diff := cmp.Diff(want, subjectsOf(summaryOf(t, out))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", when, diff)
 		}
-		records, err := record.List(out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		trials := 0
-		for _, e := range summaryOf(t, out).Scenarios {
-			for _, s := range e.Subjects {
-				trials += len(s.Trials)
-			}
-		}
-		if len(records) != trials {
-			t.Errorf("%s: %d records, want those of the %d trials", when, len(records), trials)
+		if paths, err := stat.ListDigests(out); err != nil || len(paths) != len(want) {
+			t.Errorf("%s: digests %v, %v, want those of %d scenarios", when, paths, err, len(want))
 		}
 		if report := contents(t, out)["report.md"]; strings.Count(report, "The tiny one.") != strings.Count(strings.Join(want, ""), "tiny") {
 			t.Errorf("%s: the report does not speak of each", when)
@@ -237,22 +229,31 @@ func TestAppend(t *testing.T) {
 		same(t, when+", made again from the records", before, contents(t, out))
 	}
 	check("both drivers", "tiny sim, seed 1: random×2", "tiny live, seed 1: random×1")
-	sim("short", "--append", "--seeds", "1")
+	sim("short", "--append", "--seeds", "1", "--subjects", "round-robin,p2c-ewma")
 	check("another scenario", "tiny sim, seed 1: random×2", "tiny live, seed 1: random×1", "short sim, seed 1: round-robin×1 p2c-ewma×1")
 	sim("tiny", "--append", "--seeds", "1", "--seed", "4", "--subjects", "least-requests")
 	check("the same again", "tiny sim, seed 4: least-requests×1", "tiny live, seed 1: random×1", "short sim, seed 1: round-robin×1 p2c-ewma×1")
-	sim("tiny", "--seeds", "1")
+	var left []string
+	for name := range contents(t, out) {
+		if strings.HasPrefix(filepath.Base(name), "tiny.sim.") && strings.HasSuffix(name, record.Extension) {
+			left = append(left, filepath.Base(name))
+		}
+	}
+	if want := []string{"tiny.sim.least-requests.4.b0.csv.gz"}; !slices.Equal(left, want) {
+		t.Errorf("requests of %v, want those of the last time, %v", left, want)
+	}
+	sim("tiny", "--seeds", "1", "--subjects", "random")
 	check("without --append", "tiny sim, seed 1: random×1")
 }
 
-// The reports of a folder are made again from its records alone.
+// Summary and reports of a folder are made again from its digests alone.
 func TestReport(t *testing.T) {
 	dir, out := scenarios(t), t.TempDir()
-	must(t, "sim", "--scenarios", dir, "--seeds", "2", "--out", out)
+	must(t, "sim", "--scenarios", dir, "--seeds", "2", "--records", "0", "--out", out)
 	want := contents(t, out)
 	must(t, "report", out)
 	same(t, "once more", want, contents(t, out))
-	for _, name := range []string{"report.md", "report.html", "figures"} {
+	for _, name := range []string{"summary.json", "report.md", "report.html", "figures"} {
 		if err := os.RemoveAll(filepath.Join(out, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -260,18 +261,42 @@ func TestReport(t *testing.T) {
 	must(t, "report", out)
 	same(t, "from the records", want, contents(t, out))
 
-	entries, err := record.List(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken := entries[0].Path
-	if err := os.WriteFile(broken, []byte("no record"), 0o644); err != nil {
+	broken := stat.DigestPath(out, "tiny", record.Sim)
+	if err := os.WriteFile(broken, []byte("no digests"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	code, _, stderr := run("report", out)
-	if want := fmt.Sprintf("keellab: %s:0: expected a gzip'ed record", broken); code != cli.Failed ||
+	if want := fmt.Sprintf("keellab: stat: %s: expected gzip'ed digests: ", broken); code != cli.Failed ||
 		!strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
-		t.Errorf("a broken record: exit %d, %s\nwant 1, %s…", code, stderr, want)
+		t.Errorf("broken digests: exit %d, %s\nwant 1, %s…", code, stderr, want)
+	}
+}
+
+// Requests are kept of the first blocks only, as many as asked for; the figures are
+// those of all.
+func TestRecords(t *testing.T) {
+	dir := scenarios(t)
+	var figures string
+	for n, want := range map[string]int{"0": 0, "1": 1, "2": 2, "9": 2} {
+		out := t.TempDir()
+		must(t, "sim", "--scenarios", dir, "tiny", "--subjects", "random", "--seeds", "2", "--seed", "4", "--records", n, "--out", out)
+		files, err := filepath.Glob(filepath.Join(out, record.Folder, "*"+record.Extension))
+		if err != nil || len(files) != want {
+			t.Errorf("--records %s: got %v, want %d", n, files, want)
+		}
+		for _, path := range files {
+			kept, err := record.ReadFile(path)
+			if err != nil {
+				t.Errorf("--records %s: %v", n, err)
+			} else if last := kept.Requests[len(kept.Requests)-1]; last.Seq != int64(len(kept.Requests)-1) {
+				t.Errorf("--records %s: the last of %d requests is %d", n, len(kept.Requests), last.Seq)
+			}
+		}
+		if summary := contents(t, out)["summary.json"]; figures == "" {
+			figures = summary
+		} else if summary != figures {
+			t.Errorf("--records %s: the summary differs", n)
+		}
 	}
 }
 
@@ -304,7 +329,10 @@ func TestMistakes(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(bad, "bad.yaml"), []byte("version: 1\nname: bad\nmodels: x\narrivals: {load: -1}\nprocies: 2\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	nowhere := filepath.Join(bad, "nowhere")
+	nowhere, huge := filepath.Join(bad, "nowhere"), t.TempDir()
+	if err := os.WriteFile(filepath.Join(huge, "huge.yaml"), []byte("version: 1\nname: huge\nmodels: x\nduration: 12s\narrivals: {rate: 1000000}\nsubjects: [random]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	const usage = "\nTry 'keellab help'.\n"
 	for _, c := range []struct {
 		args []string
@@ -335,7 +363,10 @@ func TestMistakes(t *testing.T) {
 		{[]string{"list", "x"}, cli.Usage, `keellab: list: unexpected argument "x"` + usage},
 		{[]string{"schema", "x"}, cli.Usage, `keellab: schema: unexpected argument "x"` + usage},
 		{[]string{"report"}, cli.Usage, "keellab: report: expected one folder of results" + usage},
-		{[]string{"report", nowhere}, cli.Failed, "keellab: " + nowhere + " has no records\n"},
+		{[]string{"report", nowhere}, cli.Failed, "keellab: " + nowhere + "/records has no digests of trials\n"},
+		{[]string{"sim", "--scenarios", dir, "--records", "-1"}, cli.Usage, "keellab: sim: --records -1: expected at least 0" + usage},
+		{[]string{"sim", filepath.Join(huge, "huge.yaml")}, cli.Usage,
+			"keellab: sim: huge: some 12 million requests a trial: expected at most 10 million to be kept (--records 0 keeps none)" + usage},
 		{[]string{"run", "--scenarios", dir, "tiny", "--evenkeel", nowhere}, cli.Failed,
 			"keellab: no proxy to run: stat " + nowhere + ": no such file or directory (make build makes it; --evenkeel names another)\n"},
 	} {
@@ -363,5 +394,129 @@ func TestInterrupted(t *testing.T) {
 	code := dispatch(ctx, []string{"sim", "--scenarios", scenarios(t), "--out", t.TempDir()}, &stdout, &stderr)
 	if code != cli.Failed || !strings.Contains(stderr.String(), "keellab: interrupted") || stdout.Len() > 0 {
 		t.Errorf("exit %d, %s%s", code, &stdout, &stderr)
+	}
+}
+
+// interrupting is the simulator, interrupted after so many trials.
+type interrupting struct {
+	sim.Driver
+	trials    int
+	interrupt func()
+}
+
+func (d *interrupting) Play(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (record.Header, error) {
+	if d.trials == 0 {
+		d.interrupt()
+	}
+	d.trials--
+	return d.Driver.Play(ctx, s, subject, seed, each)
+}
+
+// What was played before an interruption is kept, and can be looked at; what was to be
+// played again and was not is gone.
+func TestInterruptedInBetween(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	out := t.TempDir()
+	must(t, "sim", "--scenarios", scenarios(t), "tiny", "--seeds", "1", "--out", out)
+	e := experiment{
+		call:   &cli.Call{Context: ctx, Stdout: io.Discard, Stderr: io.Discard},
+		driver: &interrupting{trials: 3, interrupt: cancel}, parallel: 1, blocks: 2, out: out, extend: true,
+		subjects: map[string][]scenario.Subject{},
+	}
+	for _, name := range []string{"short", "tiny"} {
+		s, err := scenario.Load(scenarios(t), name, scenario.Sim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range s.Subjects {
+			subject, err := s.Subject(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.subjects[name] = append(e.subjects[name], subject)
+		}
+		e.scenarios = append(e.scenarios, s)
+	}
+	if err := e.run(); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want it interrupted", err)
+	}
+	must(t, "report", out)
+	trials := 0
+	summary := summaryOf(t, out)
+	for _, subject := range summary.Scenarios[0].Subjects {
+		trials += len(subject.Trials)
+	}
+	if len(summary.Scenarios) != 1 || summary.Scenarios[0].Scenario != "short" || trials != 3 {
+		t.Errorf("%v: want the three trials that were played", subjectsOf(summary))
+	}
+}
+
+// late is the simulator, found void at the first try.
+type late struct {
+	sim.Driver
+	tries int
+}
+
+func (d *late) Play(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (record.Header, error) {
+	h, err := d.Driver.Play(ctx, s, subject, seed, each)
+	if d.tries++; d.tries == 1 {
+		h.Void = "late"
+	}
+	return h, err
+}
+
+// A void try leaves nothing behind, neither in the figures nor among the requests.
+func TestVoidTry(t *testing.T) {
+	j := tiny(t)
+	play := func(d trial.Driver) (stat.Digest, int) {
+		e := experiment{driver: d, records: 1, room: mostKept, out: t.TempDir()}
+		digest, err := e.playOne(t.Context(), j, newProgress(io.Discard, "sim", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := filepath.Glob(filepath.Join(e.out, record.Folder, "*"+record.Extension))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("records %v, %v, want one", files, err)
+		}
+		kept, err := record.ReadFile(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digest, len(kept.Requests)
+	}
+	want, requests := play(sim.Driver{})
+	d := &late{}
+	got, again := play(d)
+	if diff := cmp.Diff(want, got); diff != "" || requests != again || d.tries != 2 {
+		t.Errorf("%d requests after %d tries, want %d; digest (-one try +two):\n%s", again, d.tries, requests, diff)
+	}
+}
+
+// tiny is a trial of the tiny scenario.
+func tiny(t *testing.T) job {
+	t.Helper()
+	s, err := scenario.Load(scenarios(t), "tiny", scenario.Sim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := s.Subject("random")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return job{s, trial.Plan{Subject: subject, Seed: 1}}
+}
+
+// A trial whose number of requests is not known beforehand may have too many to keep.
+func TestTooManyToKeep(t *testing.T) {
+	j := tiny(t)
+	for _, c := range []struct {
+		records, room int
+		want          string
+	}{{1, 100, ""}, {1, 30, "tiny random, block 1: more than 30 requests: too many to be kept (--records 0 keeps none)"}, {0, 30, ""}} {
+		e := experiment{driver: sim.Driver{}, records: c.records, room: c.room, out: t.TempDir()}
+		if _, err := e.playOne(t.Context(), j, newProgress(io.Discard, "sim", 1)); err != nil && err.Error() != c.want || err == nil && c.want != "" {
+			t.Errorf("--records %d, room for %d: got %v, want %q", c.records, c.room, err, c.want)
+		}
 	}
 }

@@ -92,7 +92,7 @@ func printSummary(w io.Writer, summary stat.Summary) {
 	fmt.Fprintln(t, "scenario\tdriver\tsubject\ttrials\tp50 ms\tp99 ms\terrors %\tadaptive %\t")
 	for _, s := range summary.Scenarios {
 		for _, subject := range s.Subjects {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t", s.Scenario, s.Driver, subject.Name, len(subject.Trials))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d%s\t", s.Scenario, s.Driver, subject.Name, len(subject.Trials), unstable(subject.Trials))
 			if m := subject.Median; m != nil {
 				fmt.Fprintf(t, "%s\t%s\t%.3f\t%.1f\t\n", ms(m.Latency.P50), ms(m.Latency.P99), 100*m.ErrorRatio, 100*m.Modes.Adaptive)
 			} else {
@@ -101,6 +101,20 @@ func printSummary(w io.Writer, summary stat.Summary) {
 		}
 	}
 	t.Flush()
+}
+
+// unstable says how many of the trials have no steady state; empty for none.
+func unstable(trials []stat.TrialSummary) string {
+	n := 0
+	for _, t := range trials {
+		if t.Unstable != "" {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d unstable)", n)
 }
 
 // ms is seconds as milliseconds; a dash for what the sample is too small for.
