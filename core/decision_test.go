@@ -89,8 +89,8 @@ func TestMerits(t *testing.T) {
 		again    bool
 		want     core.Merit
 	}{
-		"the picker's word":                     {considering(1, core.Turn, 0, 0, 1), []core.Verdict{R, R}, false, core.Turn},
-		"another":                               {considering(1, core.Hashed, 0, 0, 1), []core.Verdict{R, R}, false, core.Hashed},
+		"the picker's word": {considering(1, core.Turn, 0, 0, 1), []core.Verdict{R, R}, false, core.Turn},
+		"another":           {considering(1, core.Hashed, 0, 0, 1), []core.Verdict{R, R}, false, core.Hashed},
 		"it says nothing": {func(v *core.View, a *core.Ask) (core.Choice, bool) {
 			a.Why.Consider(v.Members[0], R, 0)
 			a.Why.Consider(v.Members[1], R, 0)

@@ -63,6 +63,7 @@ func demo(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
+	file.Admin.Decisions.Sample, file.Admin.Decisions.Header = 1, config.HeaderLoopback // the load is gentle, and at home
 	server, err := serve.New(file, serve.Options{Assemble: adaptive.Build, Version: versionString(), Log: logger("warn", c.Stderr)})
 	if err != nil {
 		return err
@@ -92,11 +93,12 @@ Try, in another terminal:
   curl -i http://%s/                    a request; X-Evenkeel-Server says who answered
   curl -s http://%s/metrics | grep ^evenkeel
   curl -s http://%s/api/v1/pools        mode, and each endpoint's share, cost and breaker
+  curl -s http://%s/api/v1/decisions?limit=1     why the last request went where it went
   bin/evenkeel demo --strategy round-robin     (after stopping this one) to compare
 
 Ctrl-C stops it.
 
-`, proxy, admin, urls[len(urls)-1], load, proxy, admin, admin)
+`, proxy, admin, urls[len(urls)-1], load, proxy, admin, admin, admin)
 }
 
 // gentle sends requests at a steady rate, whether or not they are answered.

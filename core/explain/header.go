@@ -60,7 +60,7 @@ func candidate(to []byte, c *core.Candidate) []byte {
 	to = quote(to, c.Member.Key)
 	to = append(to, ";verdict="+c.Verdict.String()+";pending="...)
 	to = strconv.AppendInt(to, int64(c.Pending), 10)
-	if ms := c.Parts.Cost * 1e3; c.Parts.Known && ms < maxDecimal {
+	if ms := c.Parts.Cost * 1e3; c.Parts.Known && ms >= 0 && ms < maxDecimal {
 		to = strconv.AppendFloat(append(to, ";cost="...), ms, 'f', 3, 64)
 	}
 	return to

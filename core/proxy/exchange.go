@@ -175,6 +175,7 @@ func (x *exchange) came(attempt int, answer *http.Response, err error) (*http.Re
 		return nil, x.request.Failed(x.now(), attempt, core.Sample{Outcome: outcome}), nil
 	}
 	sample := sampleOf(answer)
+	sample.Load = x.pool.report(answer.Header)
 	next := x.request.Answered(x.now(), attempt, sample, core.RetryableStatus(answer.StatusCode))
 	if next.Do != core.Deliver {
 		// Another attempt begins; this one's timer bounds the reading of what is

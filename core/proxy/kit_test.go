@@ -22,6 +22,7 @@ import (
 	"github.com/evenkeel/evenkeel/adaptive"
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/explain"
 	"github.com/evenkeel/evenkeel/core/proxy"
 	"github.com/evenkeel/evenkeel/core/telemetry"
 )
@@ -131,7 +132,7 @@ type gate struct {
 	once sync.Once
 }
 
-func newGate(t *testing.T) *gate {
+func newGate(t testing.TB) *gate {
 	g := &gate{open: make(chan struct{})}
 	t.Cleanup(g.Open)
 	return g
@@ -146,6 +147,8 @@ type plan struct {
 	routes    func([]proxy.Route) []proxy.Route // changes the one route, web, from /
 	limit     *proxy.Limit                      // of all routes
 	trusted   []string
+	explain   []string // peers that are told why
+	decisions *explain.Log
 	transport http.RoundTripper
 	access    *slog.Logger
 }
@@ -162,7 +165,7 @@ type rig struct {
 	running running
 }
 
-func newRig(t *testing.T, p plan) *rig {
+func newRig(t testing.TB, p plan) *rig {
 	t.Helper()
 	g := &rig{clock: &clock{epoch: time.Now()}, log: &logBuffer{}}
 	policies := config.DefaultPolicies()
@@ -194,7 +197,7 @@ func newRig(t *testing.T, p plan) *rig {
 		t.Cleanup(transport.CloseIdleConnections)
 		p.transport = transport
 	}
-	pool := &proxy.Pool{Name: "web", Router: g.router, Transport: p.transport, Metrics: pm, Affinity: proxy.AffinityOf(policies.Strategy)}
+	pool := &proxy.Pool{Name: "web", Router: g.router, Transport: p.transport, Metrics: pm, Affinity: proxy.AffinityOf(policies.Strategy), Decisions: p.decisions}
 	if policies.Shed != nil {
 		pool.PriorityHeader = policies.Shed.PriorityHeader
 	}
@@ -208,6 +211,9 @@ func newRig(t *testing.T, p plan) *rig {
 	options := proxy.Options{
 		Routes: routes, Unrouted: metrics.Route("none"), Now: g.now, Access: p.access, Limit: p.limit,
 		Log: slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, text := range p.explain {
+		options.Explain = append(options.Explain, netip.MustParsePrefix(text))
 	}
 	for _, text := range p.trusted {
 		options.Trusted = append(options.Trusted, netip.MustParsePrefix(text))
@@ -255,7 +261,7 @@ func (r *running) add(d int) {
 
 // settled waits until the proxy has ended every request that it has begun, and checks
 // that no lease is left.
-func (g *rig) settled(t *testing.T) {
+func (g *rig) settled(t testing.TB) {
 	t.Helper()
 	g.running.mu.Lock()
 	none := g.running.none
@@ -393,7 +399,7 @@ func (g *rig) dial(t *testing.T) net.Conn {
 }
 
 // await waits for a channel to be closed or to have something.
-func await[T any](t *testing.T, what string, c <-chan T) T {
+func await[T any](t testing.TB, what string, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:

@@ -10,14 +10,35 @@ import (
 	"github.com/evenkeel/evenkeel/core/config"
 )
 
-// Probe sends the probes that the pool's prober asks for, over HTTP, until ctx is
+// Probe sends the probes that the pool's health checks ask for, over HTTP, until ctx is
 // done. A probe is well when it is answered with 200 to 399 within the timeout.
 // It returns when every probe has come back.
 func Probe(ctx context.Context, pool *Pool, h config.Health, now func() core.Instant) {
-	prober := pool.Router.Prober()
+	p := probing{pool: pool, prober: pool.Router.Prober(), path: h.Path, agent: "evenkeel-health", now: now}
+	p.run(ctx, h.Timeout, nil)
+}
+
+// ProbeLoad sends the probes that the pool's strategy asks for, likewise, to learn from the
+// header of their answers how busy the endpoints are. The pool needs Reports for that.
+func ProbeLoad(ctx context.Context, pool *Pool, s config.Strategy, now func() core.Instant) {
+	p := probing{pool: pool, prober: pool.Router.LoadProber(), path: s.ProbePath, agent: "evenkeel-load", now: now}
+	p.run(ctx, s.ProbeTimeout, pool.ProbeDue)
+}
+
+// probing sends the probes of one prober.
+type probing struct {
+	pool        *Pool
+	prober      core.Prober
+	path, agent string
+	now         func() core.Instant
+}
+
+// run sends probes, each within a timeout, until ctx is done. due says that one has become
+// due; nil where the prober's schedule does not depend on anybody else.
+func (p *probing) run(ctx context.Context, timeout time.Duration, due <-chan struct{}) {
 	client := &http.Client{
-		Transport:     pool.Transport,
-		Timeout:       h.Timeout,
+		Transport:     p.pool.Transport,
+		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	running := make(chan struct{}, 64) // probes at once
@@ -32,37 +53,41 @@ func Probe(ctx context.Context, pool *Pool, h config.Health, now func() core.Ins
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(max(0, min(nap, prober.Wake().Sub(now())))):
+		case <-due:
+		case <-time.After(max(0, min(nap, p.prober.Wake().Sub(p.now())))):
 		}
 		for {
-			m, ok := prober.Next(now(), Source{})
+			m, ok := p.prober.Next(p.now(), Source{})
 			if !ok {
 				break
 			}
 			running <- struct{}{}
 			go func() {
 				defer func() { <-running }()
-				to := m.Target.(Upstream).URL
-				well := probe(ctx, client, to.Scheme+"://"+to.Host+h.Path) // the path may have a query
+				load, well := p.probe(ctx, client, m)
 				if ctx.Err() == nil {
-					prober.Probed(m, now(), core.LoadReport{}, well)
+					p.prober.Probed(m, p.now(), load, well)
 				}
 			}()
 		}
 	}
 }
 
-func probe(ctx context.Context, client *http.Client, url string) bool {
+// probe asks one member.
+func (p *probing) probe(ctx context.Context, client *http.Client, m *core.Member) (load core.LoadReport, well bool) {
+	to := m.Target.(Upstream).URL
+	url := to.Scheme + "://" + to.Host + p.path // the path may have a query
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return false
+		return load, false
 	}
-	r.Header.Set("User-Agent", "evenkeel-health")
+	r.Header.Set("User-Agent", p.agent)
 	answer, err := client.Do(r)
 	if err != nil {
-		return false
+		return load, false
 	}
 	defer answer.Body.Close()
+	load = p.pool.report(answer.Header)
 	io.CopyN(io.Discard, answer.Body, 4<<10)
-	return answer.StatusCode >= 200 && answer.StatusCode < 400
+	return load, answer.StatusCode >= 200 && answer.StatusCode < 400
 }

@@ -27,6 +27,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/explain"
+	"github.com/evenkeel/evenkeel/core/orca"
 	"github.com/evenkeel/evenkeel/core/telemetry"
 )
 
@@ -46,6 +47,13 @@ type Pool struct {
 	Affinity Affinity
 	// PriorityHeader says how important a request is; empty for all alike.
 	PriorityHeader string
+	// Reports reads what endpoints say of their load; nil where nobody wants to know.
+	Reports *orca.Reader
+	// KeepReports passes that header on to the client.
+	KeepReports bool
+	// ProbeDue says that the strategy has a probe to send (core.Driver.ProbeDue); nil for
+	// a strategy that sends none.
+	ProbeDue chan struct{}
 	// Decisions keeps sampled decisions; nil for none.
 	Decisions *explain.Log
 }

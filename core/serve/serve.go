@@ -88,7 +88,18 @@ func (s *Server) now() core.Instant { return core.Instant(time.Since(s.epoch)) }
 
 func (s *Server) newPool(c *config.Pool, metrics *telemetry.Metrics, assemble Assemble) (*pool, error) {
 	m := metrics.Pool(c.Name, s.now)
-	router, err := assemble(c.Policies, core.Driver{Source: proxy.Source{}, Observe: m.Observe})
+	driver := core.Driver{Source: proxy.Source{}, Observe: m.Observe}
+	var due chan struct{}
+	if c.Strategy.Probes() {
+		due = make(chan struct{}, 1)
+		driver.ProbeDue = func() {
+			select {
+			case due <- struct{}{}:
+			default: // said already
+			}
+		}
+	}
+	router, err := assemble(c.Policies, driver)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +115,10 @@ func (s *Server) newPool(c *config.Pool, metrics *telemetry.Metrics, assemble As
 		return nil, err
 	}
 	m.Watch(router)
-	p := &proxy.Pool{Name: c.Name, Router: router, Transport: proxy.NewTransport(c.Timeouts), Metrics: m, Affinity: proxy.AffinityOf(c.Strategy)}
+	p := &proxy.Pool{Name: c.Name, Router: router, Transport: proxy.NewTransport(c.Timeouts), Metrics: m, Affinity: proxy.AffinityOf(c.Strategy), ProbeDue: due}
+	if p.Reports, p.KeepReports, err = reportsOf(c); err != nil {
+		return nil, err
+	}
 	if d := s.file.Admin.Decisions; s.file.Admin.Enabled {
 		p.Decisions = explain.NewLog(c.Name, d.Sample, d.Keep)
 	}
@@ -200,6 +214,9 @@ func (s *Server) Run(stop, kill context.Context) error {
 	for _, p := range s.pools {
 		if h := p.config.Health; h != nil {
 			probes.Go(func() { proxy.Probe(background, p.Pool, *h, s.now) })
+		}
+		if p.config.Strategy.Probes() {
+			probes.Go(func() { proxy.ProbeLoad(background, p.Pool, p.config.Strategy, s.now) })
 		}
 	}
 	defer func() {

@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/explain"
 	"github.com/evenkeel/evenkeel/core/limit"
+	"github.com/evenkeel/evenkeel/core/orca"
 	"github.com/evenkeel/evenkeel/core/proxy"
 	"github.com/evenkeel/evenkeel/core/telemetry"
 )
@@ -70,6 +71,20 @@ func newLimit(name string, r *config.RateLimit) (*proxy.Limit, error) {
 		limiter = limit.NewKeyed(rate, r.MaxDelay, limiterKeys)
 	}
 	return &proxy.Limit{Limiter: limiter, Name: name, Headers: r.Headers}, nil
+}
+
+// reportsOf is how a pool reads what its endpoints report of their load, nil where its
+// strategy does not go by that, and whether its clients are to see it.
+func reportsOf(c *config.Pool) (reader *orca.Reader, keep bool, err error) {
+	var r config.Reports
+	r.Defaults()
+	if c.Reports != nil {
+		r = *c.Reports
+	}
+	if c.Strategy.Reports() || c.Strategy.Probes() {
+		reader, err = orca.NewReader(orca.Names{InFlight: r.InFlight, Latency: r.Latency, Utilization: r.Utilization})
+	}
+	return reader, r.Keep, err
 }
 
 // adminPools are the pools as the API shows them.
