@@ -6,8 +6,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -X main.version=$(VERSION)
 OUT         := results/latest
-# What make bench plays over real HTTP, where a minute takes a minute.
-LIVE        ?= one-slow calm black-hole
+# What make bench plays over real HTTP, where a minute takes a minute: eight blocks are what
+# a verdict needs.
+LIVE        ?= one-slow
+LIVE_ARGS   ?= --subjects round-robin,p2c-ewma --blocks 8
 FUZZTIME    ?= 10s
 
 export GOTOOLCHAIN := local
@@ -25,9 +27,17 @@ test: ## all tests
 	$(GO) test ./...
 
 .PHONY: bench
-bench: build ## the catalogue simulated, then three scenarios live; report in results/latest (SCENARIO=name for one)
+bench: build ## the catalogue simulated, then one-slow live; report in results/latest (SCENARIO=name for one)
 	bin/keellab sim $(SCENARIO) --out $(OUT)
-	bin/keellab run $(or $(SCENARIO),$(LIVE)) --out $(OUT) --append
+	bin/keellab run $(or $(SCENARIO),$(LIVE)) $(LIVE_ARGS) --out $(OUT) --append
+
+.PHONY: regret
+regret: ## how far the default strategy is from the best of the others, to stdout (SCENARIO=name for one, ARGS for flags)
+	@$(GO) run ./cmd/keellab regret $(SCENARIO) $(ARGS)
+
+.PHONY: ablation
+ablation: ## what each guard of the default strategy is worth, to stdout (SCENARIO=name for one, ARGS for flags)
+	@$(GO) run ./cmd/keellab ablation $(SCENARIO) $(ARGS)
 
 ##@ Develop
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/lab/scenario"
@@ -59,7 +58,7 @@ func TestAblate(t *testing.T) {
 		switch {
 		case p.Strategy.Near == 0:
 			trial = Trial{P99: 0.15, Errors: 0.02}
-		case p.Strategy.Decay == 10*time.Second:
+		case p.Strategy.Samples == 0:
 			trial = Trial{P99: 0.1 + 0.2*float64(seed%7), Errors: 0.01}
 		case p.PanicThreshold == 0:
 			trial.Course = 1
@@ -83,7 +82,7 @@ func TestAblate(t *testing.T) {
 			switch Guards[i] {
 			case "near=0":
 				ratio, points, same = 1.5, 2, false
-			case "decay=10s":
+			case "samples=0":
 				seeds, ratio, points, same = 40, c.Ratio.Value, 1, false
 			case "panic_threshold=0":
 				same = false

@@ -25,11 +25,10 @@ const (
 	// fullTrial is up to how many requests a trial has the seeds that were asked for. Of
 	// larger ones there are fewer in proportion, down to the least below: the variance
 	// of a percentile falls as the number of requests grows, while the cost of a trial
-	// grows with it. A look at fewer than firstSeeds ends it only if the interval is
-	// twice as narrow as asked for.
+	// grows with it.
 	fullTrial   = 100_000
 	leastChoose = 2
-	leastFirst  = 4
+	leastFirst  = 5
 	leastMost   = 10
 )
 
@@ -45,23 +44,14 @@ func (o *Options) effort(s *scenario.Scenario) effort {
 	return e
 }
 
-// enough tells whether the ratio is known well enough.
-func (e *effort) enough(r Ratio) bool {
-	precision := e.precision
-	if r.Seeds < firstSeeds {
-		precision /= 2
-	}
-	return r.HalfWidth() <= precision
-}
-
-// compare plays two subjects until their ratio is known well enough, or there are as many
+// compare plays two subjects until the interval of their ratio is narrow enough, or there are as many
 // seeds as there may be.
 func (s *series) compare(ctx context.Context, e effort, of, to scenario.Subject) (Ratio, error) {
 	for n := e.first; ; n = min(n+n/2, e.most) {
 		if err := s.extend(ctx, n, of, to); err != nil {
 			return Ratio{}, err
 		}
-		if r := s.ratio(n, of, to); n == e.most || e.enough(r) {
+		if r := s.ratio(n, of, to); n == e.most || r.HalfWidth() <= e.precision {
 			return r, nil
 		}
 	}

@@ -16,8 +16,8 @@ func TestEffort(t *testing.T) {
 		{"{rate: 1000}", 4, 100, effort{4, 10, 100, 0.02}},
 		{"{rate: 1666}", 8, 100, effort{8, 10, 100, 0.02}},
 		{"{rate: 3334}", 8, 100, effort{4, 5, 50, 0.02}},
-		{"{rate: 100000}", 8, 100, effort{2, 4, 10, 0.02}},
-		{"{rate: 100000}", 1, 5, effort{1, 4, 5, 0.02}},
+		{"{rate: 100000}", 8, 100, effort{2, 5, 10, 0.02}},
+		{"{rate: 100000}", 1, 5, effort{1, 5, 5, 0.02}},
 		{"{rate: 1000}", 1, 2, effort{1, 2, 2, 0.02}},
 		{"{rate: 100000}", 1, 2, effort{1, 2, 2, 0.02}},
 		{"{law: closed, clients: 9}", 4, 100, effort{4, 10, 100, 0.02}},
@@ -30,7 +30,7 @@ func TestEffort(t *testing.T) {
 }
 
 // Seeds are added until the interval is narrow enough, half as many more at each look, and
-// no more than there may be; at few seeds it has to be twice as narrow.
+// no more than there may be.
 func TestStopping(t *testing.T) {
 	s := parse(t, "")
 	both := subjects(t, s, "p2c-ewma", "random")
@@ -45,7 +45,7 @@ func TestStopping(t *testing.T) {
 		{1, effort{first: 10, most: 100, precision: 0.02}, []int{100}},
 		{1, effort{first: 10, most: 12, precision: 0.02}, []int{12}},
 		{0.05, effort{first: 10, most: 1000, precision: 0.02}, []int{15, 22, 33, 49, 73, 109}},
-		{0.05, effort{first: 4, most: 1000, precision: 0.02}, []int{13, 19, 28, 42, 63, 94, 141}},
+		{0.05, effort{first: 5, most: 1000, precision: 0.02}, []int{5, 7, 10, 15, 22, 33, 49, 73, 109}},
 		{0.05, effort{first: 10, most: 1000, precision: 0.2}, []int{10}},
 	} {
 		for seed := range uint64(20) {
@@ -59,11 +59,7 @@ func TestStopping(t *testing.T) {
 			}
 			// It was not narrow enough at the looks before.
 			for n := c.e.first; n < r.Seeds; n += n / 2 {
-				precision := c.e.precision
-				if n < 10 {
-					precision /= 2
-				}
-				if early := trials.ratio(n, both[0], both[1]); early.HalfWidth() <= precision {
+				if early := trials.ratio(n, both[0], both[1]); early.HalfWidth() <= c.e.precision {
 					t.Errorf("%+v: stopped at %d seeds, and %d would have done", c, r.Seeds, n)
 				}
 			}

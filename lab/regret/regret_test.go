@@ -77,6 +77,15 @@ func TestSeeds(t *testing.T) {
 	if r.Regret.Seeds != 40 || !r.Wide {
 		t.Errorf("got %+v, want 40 seeds, still wide", r)
 	}
+	for _, c := range []struct {
+		precision float64
+		wide      bool
+	}{{r.Regret.HalfWidth() / 1.01, true}, {r.Regret.HalfWidth() * 1.01, false}} {
+		o.Precision = c.precision
+		if again := row(t, parse(t, ""), o); again.Regret != r.Regret || again.Wide != c.wide {
+			t.Errorf("precision %v: got %+v, want wide: %t", c.precision, again, c.wide)
+		}
+	}
 	f.seeds, o.Seed = nil, new(uint64(99))
 	row(t, parse(t, ""), o)
 	if !slices.Contains(f.seeds["random"], 99) || slices.Contains(f.seeds["random"], 1) {
@@ -230,7 +239,7 @@ func TestErrors(t *testing.T) {
 		case "p2c-ewma":
 			trial.Errors, trial.Unstable = 0.03, true
 		case "random":
-			trial.Errors = 0.01
+			trial.Errors, trial.Unstable = 0.01, true
 		case Reference:
 			trial.Unstable = true
 		default:
@@ -239,7 +248,7 @@ func TestErrors(t *testing.T) {
 		return trial, err
 	}
 	r := row(t, parse(t, ""), o)
-	if r.Best != "random" || !near(r.OurErrors, 0.03, 1e-12) || !near(r.BestErrors, 0.01, 1e-12) || !near(r.Points(), 2, 1e-9) || r.Unstable != firstSeeds {
+	if r.Best != "random" || !near(r.OurErrors, 0.03, 1e-12) || !near(r.BestErrors, 0.01, 1e-12) || !near(r.Points(), 2, 1e-9) || r.Unstable != 2*firstSeeds {
 		t.Errorf("got %+v, %v points above", r, r.Points())
 	}
 	for _, c := range []struct {

@@ -44,6 +44,7 @@ func TestResize(t *testing.T) {
 		{ten + "faults: [{kind: slow, factor: 4, shape: ramp}]\n", 20, 0, "servers.count=20 arrivals.rate=200"},
 		{ten + "faults: [{kind: cold-cache, factor: 4, share: 0.5}]\n", 20, 0, "servers.count=20 arrivals.rate=200"},
 		{ten + "faults: [{kind: restart}]\n", 20, 0, "servers.count=20 arrivals.rate=200"},
+		{ten + "faults: [{kind: slow, factor: 2, stagger: 5s}]\n", 20, 0, "faults[0].batch=2 servers.count=20 arrivals.rate=200"},
 		// Whom a fault befalls keeps its share.
 		{ten + "faults: [{kind: slow, servers: [0], to: 9s, factor: 2}]\n", 30, 0, "faults[0].servers=[0, 1, 2] servers.count=30 arrivals.rate=300"},
 		{ten + "faults: [{kind: slow, servers: [9, 1], to: 9s, factor: 2}]\n", 20, 0, "faults[0].servers=[18, 19, 2, 3] servers.count=20 arrivals.rate=200"},
