@@ -10,6 +10,7 @@ import (
 	"github.com/evenkeel/evenkeel/adaptive/ewma"
 	"github.com/evenkeel/evenkeel/adaptive/fallback"
 	"github.com/evenkeel/evenkeel/adaptive/p2c"
+	"github.com/evenkeel/evenkeel/adaptive/probe"
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/health"
@@ -30,11 +31,15 @@ var strategies = map[string]strategy{
 	"weighted-round-robin": {picker: func(config.Strategy) core.Picker { return &pick.WeightedRoundRobin{} }},
 	"random":               {picker: func(config.Strategy) core.Picker { return pick.Random{} }},
 	"least-requests":       {picker: func(config.Strategy) core.Picker { return pick.LeastRequests() }},
-	"p2c-least-requests":   {picker: func(s config.Strategy) core.Picker { return pick.NewChoices(s.Choices, pick.Load) }},
+	"p2c-least-requests":   {picker: leastOfDrawn},
 	"consistent-hash":      {picker: func(s config.Strategy) core.Picker { return &pick.Hash{Factor: s.LoadFactor} }},
 	"ip-hash":              {picker: func(config.Strategy) core.Picker { return &pick.Hash{} }},
 	"ewma":                 {picker: func(config.Strategy) core.Picker { return p2c.NewScan() }, latency: true},
 	"p2c-ewma":             {picker: drawn, latency: true},
+
+	"orca-weighted-round-robin": {picker: func(s config.Strategy) core.Picker { return probe.NewWeighted(weighing(s)) }},
+	"c3":                        {picker: func(config.Strategy) core.Picker { return probe.NewScan() }},
+	"prequal":                   {picker: func(s config.Strategy) core.Picker { return probe.NewHotCold(hotCold(s)) }},
 }
 
 // drawn is the picker that draws some and compares their costs.
@@ -57,15 +62,22 @@ func Build(p config.Policies, d core.Driver) (*core.Router, error) {
 	if !ok {
 		return nil, fmt.Errorf("adaptive: unknown strategy %q", p.Strategy.Name)
 	}
+	own := s.picker(p.Strategy)
 	c := core.Config{
 		Driver: d,
-		Picker: fallback.New(s.picker(p.Strategy), s.latency && p.Strategy.Trust, p.PanicThreshold),
+		Picker: fallback.New(own, s.latency && p.Strategy.Trust, p.PanicThreshold),
 		Policy: core.Policy{
 			Attempts:     p.Retries.Attempts,
 			AnswerWithin: p.Timeouts.ResponseHeader,
 			Total:        p.Timeouts.Total,
 			Budget:       core.NewBudget(p.Retries.BudgetRatio, p.Retries.BudgetMinPerSecond),
 		},
+	}
+	if h, ok := own.(*probe.HotCold); ok {
+		c.LoadProber = h
+		if d.ProbeDue != nil {
+			h.OnDue(d.ProbeDue)
+		}
 	}
 	if h := p.Hedge; h != nil {
 		c.Policy.Hedge = core.NewHedge(h.AfterPercentile, h.MinDelay, h.MaxRatio)
@@ -90,7 +102,7 @@ func Build(p config.Policies, d core.Driver) (*core.Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	estimate := estimation(p.Strategy)
+	estimator := estimatorOf(p.Strategy)
 	c.Equip = func(m *core.Member) core.Parts {
 		var parts core.Parts
 		if checks != nil {
@@ -106,8 +118,8 @@ func Build(p config.Policies, d core.Driver) (*core.Router, error) {
 			}
 			parts.Gates = append(parts.Gates, concurrency.NewGate(l, e.DryRun))
 		}
-		if s.latency {
-			parts.Estimator = ewma.New(m, &estimate)
+		if estimator != nil {
+			parts.Estimator = estimator(m)
 		}
 		return parts
 	}

@@ -66,7 +66,10 @@ var contestants = []contestant{
 	assembled("p2c-least-requests", 2, false, byLoad),
 	assembled("consistent-hash", 0, true, byTurns),
 	assembled("ip-hash", 0, true, byTurns),
-	assembled("p2c-ewma", 0, true, byTurns), // without samples it is in fallback
+	assembled("c3", 0, false, byLoad),
+	assembled("prequal", 2, false, byLoad),                   // without probes: two drawn, by what is pending
+	assembled("orca-weighted-round-robin", 0, true, byTurns), // without reports: by the configured weights
+	assembled("p2c-ewma", 0, true, byTurns),                  // without samples it is in fallback
 }
 
 // numbered is n endpoints of weight 1.

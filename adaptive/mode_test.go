@@ -75,11 +75,42 @@ func TestLowTrafficStaysAdaptive(t *testing.T) {
 	}
 }
 
+// A strategy that leaves the slow ones alone has no answers of them for long. That is no
+// want of signal, and not a sign that all are alike: where there is but one other, and at
+// one request a second, it goes on; and yet the slow ones are asked now and then.
+func TestLeavingTheSlowAloneIsAdaptive(t *testing.T) {
+	for _, c := range []struct{ members, perSecond int }{{2, 20}, {2, 1}, {3, 5}, {6, 1}, {12, 20}} {
+		for _, strategy := range []string{"p2c-ewma", "ewma"} {
+			p := config.DefaultPolicies()
+			p.Strategy = config.NewStrategy(strategy)
+			tb := assemble(t, p, c.members)
+			tb.serve(t, 10, 10*time.Second, func(slot int, _ float64) time.Duration {
+				return time.Duration(10+8*slot) * time.Millisecond
+			})
+			tb.now += sec
+			before := tb.View().Members[c.members-1].Leases()
+			modes := tb.serve(t, c.perSecond, 24_000*time.Second/time.Duration(c.perSecond), func(slot int, _ float64) time.Duration {
+				return time.Duration(10+8*slot) * time.Millisecond
+			})
+			if modes[core.Fallback] != 0 || modes[core.Panic] != 0 {
+				t.Errorf("%s over %d at %d a second: got %d adaptive, %d fallback, %d panic, want all adaptive",
+					strategy, c.members, c.perSecond, modes[core.Adaptive], modes[core.Fallback], modes[core.Panic])
+			}
+			if got := tb.View().Members[c.members-1].Leases() - before; got < 5 {
+				t.Errorf("%s over %d at %d a second: the slowest was asked %d times of 24,000, want at least 5", strategy, c.members, c.perSecond, got)
+			}
+		}
+	}
+}
+
 // Strategies that do not go by latency never fall back for want of it.
 func TestStaticStrategiesNeverFallBack(t *testing.T) {
 	strategiesOf(t, func(t *testing.T, p config.Policies) {
-		if p.Strategy.Estimates() {
+		switch {
+		case p.Strategy.Estimates():
 			t.Skip("it goes by latency")
+		case p.Strategy.Probes() || p.Strategy.Name == "orca-weighted-round-robin":
+			t.Skip("it goes by reports: TestWithoutReports")
 		}
 		tb := assemble(t, p, 6)
 		modes := tb.serve(t, 5, time.Minute, func(int, float64) time.Duration { return time.Millisecond })
@@ -87,6 +118,19 @@ func TestStaticStrategiesNeverFallBack(t *testing.T) {
 			t.Errorf("modes: got %d fallback and %d panic, want none", modes[core.Fallback], modes[core.Panic])
 		}
 	})
+}
+
+// Strategies that go by reports alone say so where there are none.
+func TestWithoutReports(t *testing.T) {
+	for _, name := range []string{"orca-weighted-round-robin", "prequal"} {
+		p := config.DefaultPolicies()
+		p.Strategy = config.NewStrategy(name)
+		tb := assemble(t, p, 6)
+		l := tb.begin(t, &core.Ask{})
+		if c := l.Choice(); c.Mode != core.Fallback || c.Reason != core.SignalThin {
+			t.Errorf("%s: got %v for %v, want fallback for signal-thin", name, c.Mode, c.Reason)
+		}
+	}
 }
 
 // The latency strategy sends the slow endpoint less, and the fast ones more.

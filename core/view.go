@@ -32,7 +32,7 @@ type Survey struct {
 	Known     int     // ready ones with a latency, however old
 	Fresh     int     // ready ones with a latency that is to be trusted
 	Median    float64 // of the fresh latencies, seconds; 0 when there is none
-	Suspects  int     // of the fresh ones, those more than twice as slow as the fastest quarter
+	Suspects  int     // of the fresh ones, those at least twice as slow as the fastest quarter
 	Rate      float64 // attempts a second at all members, of late; 0 while that is not known
 	Spread    float64 // of the fresh latencies: the greatest over the least; 0 when there are not two
 	LowCost   float64 // least and greatest cost among the ready ones, seconds
@@ -172,7 +172,7 @@ func (p *PoolState) survey(v *View, now Instant) Survey {
 		}
 		s.Ready++
 		latency, fresh := m.Latency(now)
-		if latency > 0 {
+		if fresh || latency > 0 {
 			s.Known++
 		}
 		if fresh {

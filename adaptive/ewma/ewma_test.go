@@ -34,11 +34,17 @@ type rig struct {
 
 func newRig(t testing.TB, keys ...string) *rig {
 	t.Helper()
+	return rigWith(t, classic, keys...)
+}
+
+// rigWith is a rig whose estimators have other settings.
+func rigWith(t testing.TB, settings ewma.Settings, keys ...string) *rig {
+	t.Helper()
 	r := &rig{direct: &direct{}}
 	r.Router = core.NewRouter(core.Config{
 		Driver: core.Driver{Source: rand.NewPCG(1, 2)},
 		Picker: r.direct,
-		Equip:  func(m *core.Member) core.Parts { return core.Parts{Estimator: ewma.New(m, &classic)} },
+		Equip:  func(m *core.Member) core.Parts { return core.Parts{Estimator: ewma.New(m, &settings)} },
 	})
 	var es []core.Endpoint
 	for _, k := range keys {

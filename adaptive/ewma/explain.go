@@ -12,7 +12,7 @@ func (e *Estimator) Explain(now core.Instant) core.CostParts {
 	}
 	p.Known, p.Estimate, p.Idle = true, estimate, idle
 	p.Fresh = idle < freshFor*e.memory()
-	p.Latency = e.level(e.project(estimate, idle, p.Median), p.Median)
+	p.Latency, _ = e.takenFor(now)
 	p.Silence = e.owed(now)
 	p.Cost = max(p.Latency, p.Silence) * float64(e.member.Pending()+1) / p.Ramp
 	return p

@@ -22,10 +22,13 @@ const (
 	ahead = 1 << 12
 	// counted is how far samples are counted.
 	counted = 15
+	// least is the least estimate, in seconds: one that is known is above 0, and still is
+	// when it has been taken from a median and added again.
+	least = 1e-9
 )
 
 func pack(estimate float64, samples uint32, now core.Instant) uint64 {
-	bits := math.Float32bits(max(float32(estimate), math.SmallestNonzeroFloat32))
+	bits := math.Float32bits(float32(max(estimate, least)))
 	return uint64(bits)<<32 | uint64(min(samples, counted))<<stampBits | uint64(now>>tickBits)&stamps
 }
 

@@ -4,7 +4,7 @@
 //   - adaptive: the strategy chooses.
 //   - fallback: weighted round robin over the members that are ready, because the latency
 //     signal is thin (fewer than two of the ready members, or fewer than half of
-//     them, have ever answered, or none of them lately) or flat (their costs lie within
+//     them, have ever answered, or none of them lately) or flat (their costs and latencies lie within
 //     Flat of each other and none has more pending than another: there is nothing to
 //     choose by; or their latencies lie within Same: work as regular as that is best
 //     dealt out in turn). A member that has not answered lately since the strategy does
@@ -135,7 +135,7 @@ func (p *Picker) judge(s core.Survey) (core.Mode, core.Reason) {
 	case s.Fresh == 0 || s.Known < 2 || 2*s.Known < s.Ready:
 		return core.Fallback, core.SignalThin
 	case s.Fresh < 2 || 2*s.Fresh < s.Ready: // too few to call the others equal
-	case s.Level && s.HighCost <= s.LowCost*(1+Flat), s.Fresh == s.Ready && s.Spread <= 1+Same && s.HighCost <= rough*s.LowCost:
+	case s.Level && s.HighCost <= s.LowCost*(1+Flat) && s.Spread <= 1+Flat, s.Fresh == s.Ready && s.Spread <= 1+Same && s.HighCost <= rough*s.LowCost:
 		return core.Fallback, core.SignalFlat
 	}
 	return core.Adaptive, core.ReasonNone

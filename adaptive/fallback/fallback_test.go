@@ -19,7 +19,9 @@ const (
 var (
 	good   = core.Survey{Members: 6, Undrained: 6, Open: 6, Ready: 6, Known: 6, Fresh: 6, Spread: 2, LowCost: 1, HighCost: 3, Level: true}
 	thin   = with(good, func(s *core.Survey) { s.Known, s.Fresh = 2, 2 })
-	flat   = with(good, func(s *core.Survey) { s.HighCost = 1.05 })
+	flat   = with(good, func(s *core.Survey) { s.Spread = 1.1; s.HighCost = 1.05 })
+	same   = with(good, func(s *core.Survey) { s.Spread, s.Level = 1.02, false }) // but for what is pending
+	hung   = with(good, func(s *core.Survey) { s.HighCost = 4.01 })
 	barred = with(good, func(s *core.Survey) { s.Open, s.Ready, s.Known, s.Fresh = 2, 2, 2, 2 })
 )
 
@@ -50,28 +52,38 @@ func TestOneSurvey(t *testing.T) {
 		survey  core.Survey
 		want    string
 	}{
-		"good":                         {true, threshold, good, adaptive},
-		"nobody":                       {true, threshold, core.Survey{Level: true}, fellThin},
-		"nobody, without latency":      {false, threshold, core.Survey{Level: true}, adaptive},
-		"one ready":                    {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Known, s.Fresh = 1, 1, 1 }), fellThin},
-		"two of two known":             {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Known, s.Fresh = 2, 2, 2 }), adaptive},
-		"half of them known":           {true, threshold, with(good, func(s *core.Survey) { s.Known, s.Fresh = 3, 3 }), adaptive},
-		"fewer than half of them":      {true, threshold, thin, fellThin},
-		"one of them fresh":            {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 1 }), adaptive},
-		"none of them fresh":           {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 0 }), fellThin},
-		"just flat":                    {true, threshold, with(good, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11 }), fellFlat},
-		"just not":                     {true, threshold, with(good, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11.001 }), adaptive},
-		"flat, but something to level": {true, threshold, with(flat, func(s *core.Survey) { s.Level = false }), adaptive},
-		"thin and flat":                {true, threshold, with(flat, func(s *core.Survey) { s.Fresh = 0 }), fellThin},
-		"thin, without latency":        {false, threshold, thin, adaptive},
-		"flat, without latency":        {false, threshold, flat, adaptive},
-		"half of them open":            {true, threshold, with(good, func(s *core.Survey) { s.Open, s.Ready, s.Known, s.Fresh = 3, 3, 3, 3 }), adaptive},
-		"fewer than half":              {true, threshold, barred, panicked},
-		"without latency":              {false, threshold, barred, panicked},
-		"drained ones do not count":    {true, threshold, with(barred, func(s *core.Survey) { s.Undrained = 4 }), adaptive},
-		"full ones are well":           {true, threshold, with(barred, func(s *core.Survey) { s.Open = 6 }), adaptive},
-		"never":                        {true, 0, with(barred, func(s *core.Survey) { s.Open = 0 }), adaptive},
-		"unless all are":               {true, 1, with(good, func(s *core.Survey) { s.Open = 5 }), panicked},
+		"good":                    {true, threshold, good, adaptive},
+		"nobody":                  {true, threshold, core.Survey{Level: true}, fellThin},
+		"nobody, without latency": {false, threshold, core.Survey{Level: true}, adaptive},
+		"one ready":               {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Known, s.Fresh = 1, 1, 1 }), fellThin},
+		"two of two known":        {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Known, s.Fresh = 2, 2, 2 }), adaptive},
+		"half of them known":      {true, threshold, with(good, func(s *core.Survey) { s.Known, s.Fresh = 3, 3 }), adaptive},
+		"fewer than half of them": {true, threshold, thin, fellThin},
+		"one of them fresh":       {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 1 }), adaptive},
+		"none of them fresh":      {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 0 }), fellThin},
+		"just flat":               {true, threshold, with(flat, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11 }), fellFlat},
+		"just not":                {true, threshold, with(flat, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11.001 }), adaptive},
+		"flat because what is near is taken for equal": {true, threshold, with(flat, func(s *core.Survey) { s.Spread = 1.101 }), adaptive},
+		"flat, but something to level":                 {true, threshold, with(flat, func(s *core.Survey) { s.Level = false }), adaptive},
+		"flat, by half of them":                        {true, threshold, with(flat, func(s *core.Survey) { s.Fresh = 3 }), fellFlat},
+		"flat, by fewer than half":                     {true, threshold, with(flat, func(s *core.Survey) { s.Fresh = 2 }), adaptive},
+		"flat, by one of two":                          {true, threshold, with(flat, func(s *core.Survey) { s.Ready, s.Known, s.Fresh = 2, 2, 1 }), adaptive},
+		"just the same":                                {true, threshold, with(same, func(s *core.Survey) { s.Spread = 1.05 }), fellFlat},
+		"just not the same":                            {true, threshold, with(same, func(s *core.Survey) { s.Spread = 1.051 }), adaptive},
+		"the same, but not all are fresh":              {true, threshold, with(same, func(s *core.Survey) { s.Fresh = 5 }), adaptive},
+		"the same, as rough as may be":                 {true, threshold, with(same, func(s *core.Survey) { s.HighCost = 4 }), fellFlat},
+		"the same, but one hangs":                      {true, threshold, with(same, func(s *core.Survey) { s.HighCost = 4.01 }), adaptive},
+		"the same, without latency":                    {false, threshold, same, adaptive},
+		"thin and flat":                                {true, threshold, with(flat, func(s *core.Survey) { s.Fresh = 0 }), fellThin},
+		"thin, without latency":                        {false, threshold, thin, adaptive},
+		"flat, without latency":                        {false, threshold, flat, adaptive},
+		"half of them open":                            {true, threshold, with(good, func(s *core.Survey) { s.Open, s.Ready, s.Known, s.Fresh = 3, 3, 3, 3 }), adaptive},
+		"fewer than half":                              {true, threshold, barred, panicked},
+		"without latency":                              {false, threshold, barred, panicked},
+		"drained ones do not count":                    {true, threshold, with(barred, func(s *core.Survey) { s.Undrained = 4 }), adaptive},
+		"full ones are well":                           {true, threshold, with(barred, func(s *core.Survey) { s.Open = 6 }), adaptive},
+		"never":                                        {true, 0, with(barred, func(s *core.Survey) { s.Open = 0 }), adaptive},
+		"unless all are":                               {true, 1, with(good, func(s *core.Survey) { s.Open = 5 }), panicked},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -111,8 +123,12 @@ func TestModesOverTime(t *testing.T) {
 		"out of panic into what is due then": {
 			{0, barred, panicked}, {ms, good, panicked}, {sec, flat, panicked}, {sec + ms, flat, fellFlat},
 		},
-		"the reason follows at once": {{0, thin, fellThin}, {1, flat, fellFlat}, {2, thin, fellThin}},
-		"back in panic":              {{0, barred, panicked}, {ms, good, panicked}, {2 * ms, barred, panicked}, {sec + ms, good, panicked}},
+		"the reason follows at once":              {{0, thin, fellThin}, {1, flat, fellFlat}, {2, thin, fellThin}},
+		"out of flat at once, when one hangs":     {{0, flat, fellFlat}, {1, hung, adaptive}},
+		"and when it hung while another was due":  {{0, same, fellFlat}, {ms, good, fellFlat}, {2 * ms, hung, adaptive}, {3 * ms, flat, fellFlat}, {4 * ms, good, fellFlat}},
+		"out of thin after a second all the same": {{0, thin, fellThin}, {ms, hung, fellThin}, {sec, hung, fellThin}, {sec + ms, hung, adaptive}},
+		"out of panic, too":                       {{0, barred, panicked}, {ms, hung, panicked}, {sec + ms, hung, adaptive}},
+		"back in panic":                           {{0, barred, panicked}, {ms, good, panicked}, {2 * ms, barred, panicked}, {sec + ms, good, panicked}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := fallback.New(nil, goesLatency, threshold)
@@ -186,5 +202,64 @@ func TestPick(t *testing.T) {
 	}
 	if _, ok := p.Pick(&core.View{}, &core.Ask{}, 0, nil); ok {
 		t.Error("panic with nobody: got somebody")
+	}
+}
+
+// hearing is a strategy that writes down what it hears and plans.
+type hearing struct {
+	last
+	heard []core.Survey
+}
+
+func (h *hearing) Survey(_ core.Instant, s core.Survey) { h.heard = append(h.heard, s) }
+
+// planning is a strategy that goes by its own plan: a slot.
+type planning struct{ slot int }
+
+func (p planning) Plan(*core.View) any { return p.slot }
+func (planning) Pick(v *core.View, _ *core.Ask, _ core.Instant, _ rand.Source) (core.Choice, bool) {
+	return core.Choice{Slot: v.Plan.(int)}, true
+}
+
+// The strategy inside hears every survey, whatever the mode.
+func TestSurveysAreForwarded(t *testing.T) {
+	h := &hearing{}
+	p := fallback.New(h, goesLatency, threshold)
+	surveys := []core.Survey{good, thin, flat, barred, good}
+	for i, s := range surveys {
+		p.Survey(core.Instant(i), s)
+	}
+	if diff := cmp.Diff(surveys, h.heard); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+}
+
+// The strategy inside sees its own plan, the turns of fallback follow the weights.
+func TestPlans(t *testing.T) {
+	p := fallback.New(planning{1}, goesLatency, threshold)
+	r := core.NewRouter(core.Config{
+		Driver: core.Driver{Source: rand.NewPCG(1, 2)},
+		Picker: p,
+		Equip:  func(*core.Member) core.Parts { return core.Parts{} },
+	})
+	if err := r.Update(0, []core.Endpoint{{Key: "0", Weight: 5}, {Key: "1", Weight: 1}, {Key: "2", Weight: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		survey core.Survey
+		want   [3]int
+	}{{good, [3]int{0, 80, 0}}, {thin, [3]int{50, 10, 20}}, {flat, [3]int{50, 10, 20}}} {
+		p.Survey(0, c.survey)
+		var got [3]int
+		for range 80 {
+			choice, ok := p.Pick(r.View(), &core.Ask{}, 0, nil)
+			if !ok {
+				t.Fatalf("pick in %s: got nobody", mode(p))
+			}
+			got[choice.Slot]++
+		}
+		if got != c.want {
+			t.Errorf("turns in %s: got %v, want %v", mode(p), got, c.want)
+		}
 	}
 }

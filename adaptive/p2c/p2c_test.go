@@ -20,9 +20,14 @@ func (cost) End(core.Instant, core.Sample)        {}
 
 func newRouter(t *testing.T, d int, costs map[string]float64, es ...core.Endpoint) *core.Router {
 	t.Helper()
+	return routerWith(t, p2c.New(p2c.Settings{Choices: d, MostChoices: d}), costs, es...)
+}
+
+func routerWith(t *testing.T, p core.Picker, costs map[string]float64, es ...core.Endpoint) *core.Router {
+	t.Helper()
 	r := core.NewRouter(core.Config{
 		Driver: core.Driver{Source: rand.NewPCG(1, 2)},
-		Picker: p2c.New(p2c.Settings{Choices: d, MostChoices: d}),
+		Picker: p,
 		Equip:  func(m *core.Member) core.Parts { return core.Parts{Estimator: cost(costs[m.Key])} },
 	})
 	if err := r.Update(0, es); err != nil {

@@ -73,9 +73,8 @@ func (s HotColdSettings) Validate() error {
 //
 //	b = max(1, (1+δ) / ((1 - m/n)·rate - remove)),  δ = 1
 //
-// for a pool of m and n members; the pool is at most half of the members (and two at least),
-// since beyond that everybody knows the same of the same few. Where the formula has no
-// answer, of two or three members, b is [mostUses].
+// for a pool of m and n members; the pool is at most a sixth of the members (and three). Where
+// the formula has no answer, for a few members, b is [mostUses].
 //
 // What the paper leaves out, so that failing fast does not look like being idle: a member
 // whose attempt has failed is out of favour for a while. It is taken when all in the pool
@@ -102,16 +101,16 @@ type entry struct {
 	uses     int     // left
 }
 
-// NewHotCold returns a picker without members. due is told when a decision has brought
-// about a probe (core.Driver.ProbeDue), or nil. The settings are expected to be valid.
-func NewHotCold(s HotColdSettings, due func()) *HotCold {
-	if due == nil {
-		due = func() {}
-	}
-	p := &HotCold{settings: s, due: due, own: pick.NewChoices(2, wary)}
+// NewHotCold returns a picker without members. The settings are expected to be valid.
+func NewHotCold(s HotColdSettings) *HotCold {
+	p := &HotCold{settings: s, due: func() {}, own: pick.NewChoices(2, wary)}
 	p.state.rate = s.Rate
 	return p
 }
+
+// OnDue has somebody told when a decision has brought about a probe (core.Driver.ProbeDue).
+// To be called before the first decision.
+func (p *HotCold) OnDue(due func()) { p.due = due }
 
 // Temper is what HotCold knows of a member besides the answers to its probes: whether its
 // attempts fail. It is a core.Estimator that estimates nothing. Safe for concurrent use.

@@ -44,12 +44,12 @@ type Guards struct {
 	SlowStart time.Duration `yaml:"slow_start,omitempty" doc:"how long an endpoint that comes (back) into use is made to look slower than it is; 0: not at all"`
 
 	// ScanUpTo is the number of endpoints up to which all of them are compared instead
-	// of some drawn, 0 to 100000. Default 12.
+	// of some drawn, 0 to 100000. Default 12. Only for strategies that draw (p2c-*).
 	ScanUpTo int `yaml:"scan_up_to,omitempty" doc:"number of endpoints up to which all are compared; 0: always drawn"`
 
-	// MostChoices is how many endpoints are drawn at most when many are slow: choices
-	// to 8. Default 8.
-	MostChoices int `yaml:"most_choices,omitempty" doc:"endpoints drawn at most, when many of them are slow; equal to choices: always so many"`
+	// MostChoices is how many endpoints are drawn at most, where many are slow or there
+	// is time for it: choices to 8. Default 8. Only for strategies that draw (p2c-*).
+	MostChoices int `yaml:"most_choices,omitempty" doc:"endpoints drawn at most, where many are slow or there is time for it; equal to choices: always so many"`
 
 	// Trust decides whether the strategy falls back to round robin while its signal is
 	// thin or flat. Default true.
@@ -97,8 +97,15 @@ func (g *Guards) validate(s *Strategy, report strict.Report) {
 	between(report, "near", g.Near, 0, 0.99)
 	within(report, "penalty", g.Penalty, 0, time.Hour)
 	within(report, "slow_start", g.SlowStart, 0, time.Hour)
-	between(report, "scan_up_to", g.ScanUpTo, 0, 100_000)
 	if s.Draws() {
+		between(report, "scan_up_to", g.ScanUpTo, 0, 100_000)
 		between(report, "most_choices", g.MostChoices, s.Choices, maxChoices)
+		return
+	}
+	if g.ScanUpTo != 0 {
+		report("scan_up_to", "%s does not draw endpoints and has no scan_up_to", s.Name)
+	}
+	if g.MostChoices != 0 {
+		report("most_choices", "%s does not draw endpoints and has no most_choices", s.Name)
 	}
 }

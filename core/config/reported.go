@@ -38,7 +38,9 @@ type WeightsByReports struct {
 	Update time.Duration `yaml:"update,omitempty" doc:"time between two schedules; only for orca-weighted-round-robin"`
 }
 
-// C3 are the settings of c3.
+// C3 are the settings of c3. The paper's rate control is not among them: where all endpoints
+// are at their bound its client lets the request wait, and a proxy would have to refuse it.
+// What bounds an endpoint here is the pool's endpoint_concurrency, with any strategy.
 type C3 struct {
 	// Proxies is how many proxies share the endpoints, 1 to 10000: what one of them has
 	// pending stands for so many times as much. Default 1.
@@ -46,11 +48,6 @@ type C3 struct {
 
 	// Smoothing is how much of a mean its latest sample is, above 0 to 1. Default 0.3.
 	Smoothing float64 `yaml:"smoothing,omitempty" doc:"how much of a mean its latest sample is, above 0 to 1; only for c3"`
-
-	// RateControl bounds what is sent to each endpoint by what comes back from it, as in
-	// the paper. Default false: where all endpoints are at their bound, the paper's client
-	// lets the request wait, and a proxy has to refuse it.
-	RateControl bool `yaml:"rate_control,omitempty" doc:"whether what is sent to an endpoint is bounded by what comes back; only for c3"`
 }
 
 // Prequal are the settings of prequal. Where nothing else is said, the defaults are those
@@ -64,8 +61,8 @@ type Prequal struct {
 	// 3 ms are for calls within a data centre; later the answer is old.
 	ProbeTimeout time.Duration `yaml:"probe_timeout,omitempty" doc:"how long a probe may take; only for prequal"`
 
-	// ProbePool is the number of answers that are kept, 2 to 64; never more than half of
-	// the endpoints, or two. Default 16.
+	// ProbePool is the number of answers that are kept, 2 to 64; never more than a sixth of
+	// the endpoints, or three. Default 16.
 	ProbePool int `yaml:"probe_pool,omitempty" doc:"answers to probes that are kept, 2 to 64; only for prequal"`
 
 	// ProbeRate is the number of probes for each request, 0.01 to 16. Default 1: the
@@ -123,7 +120,6 @@ func (b *ByReports) derive(d ByReports, has func(string) bool) {
 		"update":        func() { b.Update = d.Update },
 		"proxies":       func() { b.Proxies = d.Proxies },
 		"smoothing":     func() { b.Smoothing = d.Smoothing },
-		"rate_control":  func() { b.RateControl = d.RateControl },
 		"probe_path":    func() { b.ProbePath = d.ProbePath },
 		"probe_timeout": func() { b.ProbeTimeout = d.ProbeTimeout },
 		"probe_pool":    func() { b.ProbePool = d.ProbePool },
@@ -161,7 +157,7 @@ func (b *ByReports) validate(s *Strategy, report strict.Report) {
 		between(report, "proxies", b.Proxies, 1, 10_000)
 		ratio(report, "smoothing", b.Smoothing)
 	case b.C3 != (C3{}):
-		report("", "%s is not c3: proxies, smoothing and rate_control are for that", s.Name)
+		report("", "%s is not c3: proxies and smoothing are for that", s.Name)
 	}
 	switch {
 	case s.Name == "prequal":

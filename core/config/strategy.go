@@ -85,6 +85,8 @@ func NewStrategy(name string) Strategy {
 	}
 	if s.Draws() {
 		s.Choices = defaultChoices
+	} else {
+		s.ScanUpTo, s.MostChoices = 0, 0
 	}
 	if s.Bounds() {
 		s.Key, s.LoadFactor = KeyClient, defaultLoadFactor

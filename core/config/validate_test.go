@@ -56,7 +56,7 @@ func TestRules(t *testing.T) {
 		{"weight", endpoint("{url: http://h, weight: -1}"), `2:55: pools[0].endpoints[0].weight: expected a number from 0 to 1000, found -1`},
 
 		{"strategy", pool("strategy: p2c-ewna"), `2:52: pools[0].strategy.name: unknown strategy "p2c-ewna": did you mean "p2c-ewma"?`},
-		{"far strategy", pool("strategy: {name: fastest}"), `2:59: pools[0].strategy.name: unknown strategy "fastest": expected one of round-robin, weighted-round-robin, random, least-requests, p2c-least-requests, consistent-hash, ip-hash, ewma, p2c-ewma`},
+		{"far strategy", pool("strategy: {name: fastest}"), `2:59: pools[0].strategy.name: unknown strategy "fastest": expected one of round-robin, weighted-round-robin, random, least-requests, p2c-least-requests, consistent-hash, ip-hash, ewma, p2c-ewma, orca-weighted-round-robin, c3, prequal`},
 		{"decay", pool("strategy: {decay: 0s}"), `2:60: pools[0].strategy.decay: expected a duration from 1ms to 24h0m0s, found 0s`},
 		{"decay of none", pool("strategy: {name: p2c-least-requests, decay: 10s}"), `2:86: pools[0].strategy.decay: p2c-least-requests does not estimate latency and has no decay`},
 		{"choices", pool("strategy: {choices: 1}"), `2:62: pools[0].strategy.choices: expected a number from 2 to 8, found 1`},

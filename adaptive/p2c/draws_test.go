@@ -1,0 +1,154 @@
+package p2c_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/evenkeel/evenkeel/adaptive/p2c"
+	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/core/pick"
+)
+
+// watched is an estimator that tells how often members are looked at; all cost the same.
+type watched struct {
+	cost
+	looks *int
+}
+
+func (w watched) Cost(core.Instant) float64 { *w.looks++; return 1 }
+
+// watch is a view of n members, and how many of them the picker looks at for a decision.
+func watch(t *testing.T, p core.Picker, n int) (looks func() int) {
+	t.Helper()
+	seen := 0
+	r := core.NewRouter(core.Config{
+		Driver: core.Driver{Source: rand.NewPCG(1, 2)},
+		Picker: p,
+		Equip:  func(*core.Member) core.Parts { return core.Parts{Estimator: watched{looks: &seen}} },
+	})
+	es := make([]core.Endpoint, n)
+	for i := range es {
+		es[i] = core.Endpoint{Key: fmt.Sprint(i), Weight: 1}
+	}
+	if err := r.Update(0, es); err != nil {
+		t.Fatal(err)
+	}
+	src := rand.NewPCG(3, 4)
+	return func() int {
+		seen = 0
+		if _, ok := p.Pick(r.View(), &core.Ask{}, 0, src); !ok {
+			t.Fatal("pick: got nobody")
+		}
+		return seen
+	}
+}
+
+// How many are drawn follows the rate and the suspects, within the limits. At 20 ns a draw
+// half a percent of a core is 250,000 draws a second; with a share s of suspects, s^d is to
+// be at most 0.002.
+func TestDraws(t *testing.T) {
+	two8, three5, four := p2c.Settings{Choices: 2, MostChoices: 8}, p2c.Settings{Choices: 3, MostChoices: 5}, p2c.Settings{Choices: 4, MostChoices: 4}
+	const busy = 1e6 // a second: no time for more than the fewest
+	for _, c := range []struct {
+		what     string
+		settings p2c.Settings
+		survey   core.Survey
+		want     int
+	}{
+		{"an unknown rate is none", two8, core.Survey{}, 8},
+		{"a low rate", two8, core.Survey{Rate: 20}, 8},
+		{"just eight", two8, core.Survey{Rate: 31_250}, 8},
+		{"just not eight", two8, core.Survey{Rate: 31_251}, 7},
+		{"four", two8, core.Survey{Rate: 62_500}, 4},
+		{"just not four", two8, core.Survey{Rate: 62_501}, 3},
+		{"two", two8, core.Survey{Rate: 125_000}, 2},
+		{"never fewer", two8, core.Survey{Rate: busy}, 2},
+		{"no suspects", two8, core.Survey{Rate: busy, Fresh: 100}, 2},
+		{"0.04^2 is 0.0016", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 4}, 2},
+		{"0.05^2 is 0.0025", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 5}, 3},
+		{"0.0447^2 is 0.001998", two8, core.Survey{Rate: busy, Fresh: 10_000, Suspects: 447}, 2},
+		{"0.0448^2 is 0.002007", two8, core.Survey{Rate: busy, Fresh: 10_000, Suspects: 448}, 3},
+		{"0.12^3 is 0.0017", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 12}, 3},
+		{"0.13^3 is 0.0022", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 13}, 4},
+		{"0.28^5 is 0.0017", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 28}, 5},
+		{"0.29^5 is 0.0021", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 29}, 6},
+		{"too many", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 75}, 8},
+		{"all but none", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 100}, 8},
+		{"the more of both", two8, core.Survey{Rate: 62_500, Fresh: 100, Suspects: 5}, 4},
+		{"within limits, below", three5, core.Survey{Rate: busy}, 3},
+		{"within limits, above", three5, core.Survey{}, 5},
+		{"within limits, with suspects", three5, core.Survey{Rate: busy, Fresh: 100, Suspects: 75}, 5},
+		{"always the same", four, core.Survey{Rate: busy}, 4},
+		{"always the same, with suspects", four, core.Survey{Fresh: 100, Suspects: 75}, 4},
+	} {
+		p := p2c.New(c.settings)
+		looks := watch(t, p, 100)
+		if got := looks(); got != c.settings.Choices {
+			t.Errorf("%s: before a survey: got %d draws, want %d", c.what, got, c.settings.Choices)
+		}
+		p.Survey(0, c.survey)
+		if got := looks(); got != c.want {
+			t.Errorf("%s: got %d draws, want %d", c.what, got, c.want)
+		}
+	}
+}
+
+// Up to so many members all are looked at, beyond it some are drawn; the scan looks at all.
+func TestScan(t *testing.T) {
+	drawn := p2c.New(p2c.Settings{Choices: 2, MostChoices: 2, ScanUpTo: 12})
+	for _, c := range []struct {
+		picker     core.Picker
+		what       string
+		size, want int
+	}{
+		{drawn, "at the limit", 12, 12},
+		{drawn, "beyond the limit", 13, 2},
+		{p2c.New(p2c.Settings{Choices: 2, MostChoices: 2}), "never", 12, 2},
+		{p2c.NewScan(), "always", 100, 100},
+	} {
+		if got := watch(t, c.picker, c.size)(); got != c.want {
+			t.Errorf("%s: got %d looks at %d members, want %d", c.what, got, c.size, c.want)
+		}
+	}
+}
+
+// A member of weight 4 beside twelve of weight 1, and the best for its weight, wins
+// whenever it is looked at. By scan that is always; in two draws without putting back
+// 4/16 + 12/16·4/15 = 0.45 of the time, and not the 2/13 of even draws. The count of
+// 12,000 attempts has a standard deviation of 55; six are 327.
+func TestWeights(t *testing.T) {
+	costs := map[string]float64{"heavy": 3.9}
+	es := []core.Endpoint{{Key: "heavy", Weight: 4}}
+	for i := range 12 {
+		key := fmt.Sprint(i)
+		costs[key] = 1
+		es = append(es, core.Endpoint{Key: key, Weight: 1})
+	}
+	const attempts = 12_000
+	if got := picked(t, newRouter(t, 2, costs, es...), attempts)["heavy"]; math.Abs(float64(got)-0.45*attempts) > 327 {
+		t.Errorf("by draws: got %d of %d, want %v ± 327", got, attempts, 0.45*attempts)
+	}
+	for name, p := range map[string]core.Picker{"scan": p2c.NewScan(), "small pool": p2c.New(p2c.Settings{Choices: 2, MostChoices: 2, ScanUpTo: 13})} {
+		if got := picked(t, routerWith(t, p, costs, es...), 100)["heavy"]; got != 100 {
+			t.Errorf("by %s: got %d of 100, want all", name, got)
+		}
+	}
+}
+
+func TestSettingsValidate(t *testing.T) {
+	for s, want := range map[p2c.Settings]bool{
+		{Choices: p2c.DefaultChoices, MostChoices: p2c.DefaultMostChoices, ScanUpTo: p2c.DefaultScanUpTo}: true,
+		{Choices: 2, MostChoices: 2}:                             true,
+		{Choices: 1, MostChoices: 2}:                             false,
+		{Choices: 3, MostChoices: 2}:                             false,
+		{Choices: 2, MostChoices: pick.MaxChoices + 1}:           false,
+		{Choices: 2, MostChoices: 2, ScanUpTo: -1}:               false,
+		{Choices: pick.MaxChoices, MostChoices: pick.MaxChoices}: true,
+	} {
+		if got := s.Validate() == nil; got != want {
+			t.Errorf("%+v: valid: got %v, want %v", s, got, want)
+		}
+	}
+}

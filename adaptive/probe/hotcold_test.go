@@ -1,0 +1,339 @@
+package probe
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/evenkeel/evenkeel/core"
+	"pgregory.net/rapid"
+)
+
+func newHotCold(t testing.TB, n int, s HotColdSettings) (*rig, *HotCold) {
+	p := NewHotCold(s)
+	r := newRig(t, n, p, func(*core.Member) core.Estimator { return NewTemper(s) })
+	return r, p
+}
+
+// still is without probes for requests and without removals, so that a test decides.
+func still() HotColdSettings {
+	s := Defaults
+	s.Rate, s.Remove, s.Quantile = 1e-9, 0, 0.5
+	return s
+}
+
+// tell lets a probe be answered.
+func (r *rig) tell(p *HotCold, i int, inFlight, latency float64) {
+	p.state.away++
+	p.Probed(r.member(i), r.now, load(inFlight, -1, latency, -1, -1), true)
+}
+
+func TestHotColdRule(t *testing.T) {
+	r, p := newHotCold(t, 100, still())
+	want := func(what, key string, mode core.Mode) {
+		t.Helper()
+		if got, c := r.taken(); key != "" && got != key || c.Mode != mode {
+			t.Errorf("%s: got %s, %v, want %s, %v", what, got, c.Mode, key, mode)
+		}
+	}
+	want("no answer", "", core.Fallback)
+	r.tell(p, 7, 5, 0.5)
+	want("one answer", "", core.Fallback)
+	r.tell(p, 8, 6, 0.001)
+	want("the fast one is hot", "7", core.Adaptive)
+	r.tell(p, 9, 1, 0.9) // 1, 5, 6 and the median is 5: 7 has 6 by now
+	want("the cold one, however slow", "9", core.Adaptive)
+	r.tell(p, 10, 2, 0.1) // the median of 1, 2, 5, 6 is 2
+	want("of two cold ones the fast one", "10", core.Adaptive)
+	want("which has three now", "9", core.Adaptive)
+	want("all are hot: the older of two with least in flight, whatever their latency", "9", core.Adaptive)
+	r.now += sec
+	want("a second later they are believed", "", core.Adaptive)
+	r.now++
+	want("and then not", "", core.Fallback)
+}
+
+func TestHotColdWithoutLatency(t *testing.T) {
+	r, p := newHotCold(t, 100, still())
+	r.tell(p, 1, 0, -1)
+	r.tell(p, 2, 1, -1)
+	r.tell(p, 3, 4, -1)
+	if key, _ := r.taken(); key != "1" {
+		t.Errorf("got %s, want the one with least in flight", key)
+	}
+	p.state.away++
+	p.Probed(r.member(4), r.now, load(-1, 0.1, 0.1, -1, -1), true) // does not tell
+	p.state.away++
+	p.Probed(r.member(5), r.now, load(0, 0.1, 0.1, -1, -1), false) // failed
+	if n := len(p.state.pool); n != 3 {
+		t.Errorf("got %d answers, want 3", n)
+	}
+}
+
+// A member that fails fast says that it is idle. It is left alone for a second for each
+// failure in a row; and taken where there is nobody else.
+func TestAversion(t *testing.T) {
+	r, p := newHotCold(t, 100, still())
+	both := func() { r.tell(p, 1, 0, 0.001); r.tell(p, 2, 50, 5) }
+	both()
+	for n := core.Instant(1); n <= 3; n++ {
+		r.member(1).Estimator().End(r.now, core.Sample{Outcome: core.ServerError, FirstAnswer: -1})
+		r.now += n*sec - 1
+		both()
+		if key, _ := r.taken(); key != "2" {
+			t.Errorf("%d failures, just before: got %s, want 2", n, key)
+		}
+		r.now++
+		if key, _ := r.taken(); key != "1" {
+			t.Errorf("%d failures, later: got %s, want 1", n, key)
+		}
+	}
+	r.member(1).Estimator().Answered(r.now, core.Sample{})
+	r.member(1).Estimator().End(r.now, core.Sample{Outcome: core.Reset})
+	r.now += sec
+	both()
+	if key, _ := r.taken(); key != "1" {
+		t.Errorf("one failure after a success: got %s, want 1", key)
+	}
+}
+
+func TestReuse(t *testing.T) {
+	for _, c := range []struct {
+		m, n         int
+		rate, remove float64
+		want         float64
+	}{ // research on the paper's formula gives the first three
+		{16, 100, 3, 1, 1.32}, {16, 100, 1, 0.25, 3.39}, {16, 100, 0.5, 0.25, 11.76}, {16, 100, 16, 0, 1},
+		{2, 2, 1, 0.25, mostUses}, {1, 1, 1, 0.25, mostUses}, {3, 3, 3, 1, mostUses}, {3, 4, 1, 0.25, mostUses},
+	} {
+		if got := reuse(c.m, c.n, c.rate, c.remove); math.Abs(got-c.want) > 0.01 {
+			t.Errorf("%+v: got %.2f", c, got)
+		}
+	}
+	for n, want := range map[int]int{0: 2, 1: 2, 2: 2, 3: 3, 18: 3, 30: 5, 96: 16, 1000: 16} {
+		if got := sizeFor(n, 16); got != want {
+			t.Errorf("pool for %d: got %d, want %d", n, got, want)
+		}
+	}
+}
+
+// A use is counted, and an answer goes when they are used up; the mean is what the formula
+// says.
+func TestUses(t *testing.T) {
+	s := still()
+	s.Rate, s.Remove = 1, 0.25 // b = 3.39 for 16 of 100
+	_, p := newHotCold(t, 100, s)
+	r := newRig(t, 100, p, func(*core.Member) core.Estimator { return NewTemper(s) })
+	total := 0
+	for range 1000 {
+		r.tell(p, 1, 0, 0)
+		total += p.state.pool[len(p.state.pool)-1].uses
+	}
+	if total < 3389 || total > 3391 {
+		t.Errorf("uses of a thousand answers: got %d, want 3390", total)
+	}
+}
+
+// Removal takes the worst and the oldest by turns: the hot one with most in flight, then
+// who came first.
+func TestRemoval(t *testing.T) {
+	r, p := newHotCold(t, 100, still())
+	for i, inFlight := range []float64{0, 9, 1, 8, 2} {
+		r.tell(p, i, inFlight, float64(i))
+	}
+	var left []string
+	for range 3 {
+		p.state.remove(r.now)
+		left = left[:0]
+		for _, e := range p.state.pool {
+			left = append(left, e.member.Key)
+		}
+	}
+	if want := []string{"2", "4"}; !slices.Equal(left, want) {
+		t.Errorf("left: got %v, want %v (without 1, 0, 3)", left, want)
+	}
+}
+
+// A request brings about so many probes, of members drawn each once in a round; nobody is
+// probed who may take no work, nor anybody while too many are unanswered, nor where there is
+// no choice.
+func TestProbes(t *testing.T) {
+	s := Defaults
+	s.Rate = 2.5
+	r, p := newHotCold(t, 20, s)
+	kicked := 0
+	p.OnDue(func() { kicked++ })
+	r.endpoints[3].Weight = 0
+	r.update()
+	src := rand.NewPCG(3, 4)
+	seen := map[*core.Member]int{}
+	drain := func() (n int) {
+		for {
+			m, ok := p.Next(r.now, src)
+			if !ok {
+				return n
+			}
+			n++
+			seen[m]++
+			p.Probed(m, r.now, core.LoadReport{}, false)
+		}
+	}
+	r.now = 250 * ms
+	if got := drain(); got != 1 {
+		t.Errorf("after a quiet time: got %d probes, want 1", got)
+	}
+	total, told := 0, 0
+	for range 40 {
+		before := kicked
+		r.taken()
+		told += kicked - before
+		total += drain()
+	}
+	if total != 100 || told != 40 {
+		t.Errorf("of 40 requests: got %d probes, told %d times, want 100 and 40", total, told)
+	}
+	for i := range 20 {
+		if got := seen[r.member(i)]; i == 3 && got != 0 || i != 3 && (got < 5 || got > 6) {
+			t.Errorf("member %d: got %d probes of 101", i, got)
+		}
+	}
+	if got, want := p.Wake(), r.now.Add(s.Idle); got != want {
+		t.Errorf("wake: got %v, want %v", got, want)
+	}
+	away := 0
+	for range 100 {
+		r.taken()
+		for {
+			if _, ok := p.Next(r.now, src); !ok {
+				break
+			}
+			away++
+		}
+	}
+	if away != 2*p.state.size || p.Wake() != core.Never {
+		t.Errorf("unanswered: got %d, wake %v, want %d, never", away, p.Wake(), 2*p.state.size)
+	}
+	for _, n := range []int{0, 1} {
+		one, p := newHotCold(t, n, s)
+		one.now = sec
+		if _, ok := p.Next(one.now, src); ok || p.Wake() != core.Never {
+			t.Errorf("%d members: got a probe", n)
+		}
+	}
+}
+
+// Beyond the limit a request brings about fewer, and takes out fewer.
+func TestProbeLimit(t *testing.T) {
+	_, p := newHotCold(t, 20, Defaults)
+	p.Survey(0, core.Survey{Rate: 4000})
+	if got := p.state.rate; got != 0.25 {
+		t.Errorf("at 4,000 requests a second: got %v probes each, want 0.25", got)
+	}
+	p.Survey(0, core.Survey{Rate: 10})
+	if got := p.state.rate; got != Defaults.Rate {
+		t.Errorf("at 10: got %v, want %v", got, Defaults.Rate)
+	}
+}
+
+func TestHotColdAllocatesNothing(t *testing.T) {
+	r, p := newHotCold(t, 50, Defaults)
+	src := rand.NewPCG(3, 4)
+	var l core.Lease
+	var ask core.Ask
+	i := 0
+	if got := testing.AllocsPerRun(5000, func() {
+		i++
+		r.now += ms
+		if !r.Begin(r.now, &ask, &l) {
+			t.Fatal("begin: got no lease")
+		}
+		l.Settle(r.now, core.Sample{})
+		if m, ok := p.Next(r.now, src); ok {
+			p.Probed(m, r.now, load(float64(i%7), -1, 0.01, -1, -1), true)
+		}
+	}); got != 0 {
+		t.Errorf("got %v allocations, want 0", got)
+	}
+}
+
+// Whatever happens in whatever order: the pool is within its size, in the order of age, of
+// members that are there, one answer each; and a decision takes who may take work.
+func TestHotColdHolds(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		n := rapid.IntRange(1, 40).Draw(rt, "members")
+		r, p := newHotCold(t, n, Defaults)
+		src := rand.NewPCG(5, 6)
+		var away []*core.Member
+		for range 100 {
+			r.now += core.Instant(rapid.Int64Range(0, int64(300*ms)).Draw(rt, "passes"))
+			switch rapid.IntRange(0, 5).Draw(rt, "what") {
+			case 0:
+				r.endpoints[rapid.IntRange(0, n-1).Draw(rt, "who")].Weight = float64(rapid.IntRange(0, 2).Draw(rt, "weight"))
+				r.update()
+			case 1:
+				i := rapid.IntRange(0, n-1).Draw(rt, "who")
+				r.endpoints[i].Key += "'"
+				r.update()
+			case 2, 3:
+				var l core.Lease
+				if r.Begin(r.now, &core.Ask{}, &l) {
+					if l.Member().Weight() == 0 {
+						rt.Fatal("got a drained member")
+					}
+					o := []core.Outcome{core.Success, core.ServerError, core.Abandoned}[rapid.IntRange(0, 2).Draw(rt, "outcome")]
+					l.Settle(r.now, core.Sample{Outcome: o})
+				}
+			case 4:
+				if m, ok := p.Next(r.now, src); ok {
+					away = append(away, m)
+				}
+			case 5:
+				if len(away) > 0 {
+					p.Probed(away[0], r.now, load(rapid.Float64Range(0, 100).Draw(rt, "in flight"), -1, 0.1, -1, -1), true)
+					away = away[1:]
+				}
+			}
+			s := &p.state
+			if len(s.pool) > s.size || s.away != len(away) {
+				rt.Fatalf("pool %d of %d, away %d of %d", len(s.pool), s.size, s.away, len(away))
+			}
+			for i, e := range s.pool {
+				if s.find(e.member) != i || i > 0 && e.at < s.pool[i-1].at || !slices.Contains(r.View().Members, e.member) || e.uses < 1 {
+					rt.Fatalf("entry %d of %v", i, s.pool)
+				}
+			}
+		}
+	})
+}
+
+func TestValidate(t *testing.T) {
+	if err := Defaults.Validate(); err != nil {
+		t.Error(err)
+	}
+	for i, change := range []func(*HotColdSettings){
+		func(s *HotColdSettings) { s.Pool = 1 }, func(s *HotColdSettings) { s.Pool = MaxPool + 1 },
+		func(s *HotColdSettings) { s.Rate = 0 }, func(s *HotColdSettings) { s.Limit = 0 }, func(s *HotColdSettings) { s.Remove = -1 },
+		func(s *HotColdSettings) { s.Age = 0 }, func(s *HotColdSettings) { s.Idle = 0 }, func(s *HotColdSettings) { s.Quantile = 1.1 },
+		func(s *HotColdSettings) { s.Aversion = -1 },
+	} {
+		s := Defaults
+		change(&s)
+		if s.Validate() == nil {
+			t.Errorf("%d: got no error", i)
+		}
+	}
+	for _, s := range []WeightSettings{{-1, 0, 1, sec2}, {0, -1, 1, sec2}, {0, 0, 0, sec2}, {0, 0, 1, LeastUpdate - 1}} {
+		if s.Validate() == nil {
+			t.Errorf("%+v: got no error", s)
+		}
+	}
+	for _, s := range []CubicSettings{{0, 1, 0}, {1, 0, 0}, {1, 1.1, 0}, {1, 1, -1}} {
+		if s.Validate() == nil {
+			t.Errorf("%+v: got no error", s)
+		}
+	}
+}
+
+const sec2 = 2 * time.Second
