@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -18,8 +19,18 @@ type contract struct {
 		Driver   *string            `json:"driver"`
 		Seed     *uint64            `json:"seed"`
 		Subjects *[]contractSubject `json:"subjects"`
-		Verdicts json.RawMessage    `json:"verdicts"`
+		Verdicts *[]contractVerdict `json:"verdicts"`
 	} `json:"scenarios"`
+}
+
+type contractVerdict struct {
+	Baseline *string     `json:"baseline"`
+	Subject  *string     `json:"subject"`
+	Metric   *string     `json:"metric"`
+	Ratio    *float64    `json:"ratio"`
+	CI95     *[2]float64 `json:"ci95"`
+	P        *float64    `json:"p_adjusted"`
+	Verdict  *string     `json:"verdict"`
 }
 
 type contractSubject struct {
@@ -76,9 +87,24 @@ func (f contractFigures) check(t *testing.T, where string, null map[string]bool)
 	}
 }
 
+// check looks at a verdict; ratio and interval are null where no trial carries the metric.
+func (v contractVerdict) check(t *testing.T, where string, known bool) {
+	t.Helper()
+	if v.Baseline == nil || v.Subject == nil || v.Metric == nil || v.P == nil || v.Verdict == nil {
+		t.Fatalf("%s: a field of a verdict is missing: %+v", where, v)
+	}
+	if *v.Baseline != "round-robin" || *v.Subject == "round-robin" || *v.Metric != "p99" || *v.P <= 0 || *v.P > 1 ||
+		!slices.Contains([]string{"WIN", "LOSS", "TIE", "UNDECIDED"}, *v.Verdict) {
+		t.Errorf("%s: %s against %s by %s: p %v, %s", where, *v.Subject, *v.Baseline, *v.Metric, *v.P, *v.Verdict)
+	}
+	if (v.Ratio != nil) != known || (v.CI95 != nil) != known || known && (v.CI95[0] > *v.Ratio || v.CI95[1] < *v.Ratio) {
+		t.Errorf("%s: ratio %v, interval %v, want them: %t", where, v.Ratio, v.CI95, known)
+	}
+}
+
 func TestContract(t *testing.T) {
 	dir, out := scenarios(t), t.TempDir()
-	must(t, "sim", "--scenarios", dir, "--seeds", "2", "--out", out)
+	must(t, "sim", "--scenarios", dir, "--seeds", "6", "--subjects", "random,round-robin,least-requests", "--out", out)
 	text, err := os.ReadFile(filepath.Join(out, "summary.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -97,11 +123,14 @@ func TestContract(t *testing.T) {
 		if s.Scenario == nil || s.Driver == nil || *s.Driver != "sim" || s.Seed == nil || *s.Seed != 1 || s.Subjects == nil {
 			t.Fatalf("a field is missing or wrong: %+v", s)
 		}
-		if string(s.Verdicts) != "[]" {
-			t.Errorf("%s: verdicts: got %s, want []", *s.Scenario, s.Verdicts)
+		if s.Verdicts == nil || len(*s.Verdicts) != 2 {
+			t.Fatalf("%s: got %+v, want the verdicts of two subjects", *s.Scenario, s.Verdicts)
+		}
+		for _, v := range *s.Verdicts {
+			v.check(t, *s.Scenario, !null[*s.Scenario]["p99"])
 		}
 		for _, subject := range *s.Subjects {
-			if subject.Name == nil || subject.Trials == nil || len(*subject.Trials) != 2 || subject.Median == nil {
+			if subject.Name == nil || subject.Trials == nil || len(*subject.Trials) != 6 || subject.Median == nil {
 				t.Fatalf("%s: a field is missing: %+v", *s.Scenario, subject)
 			}
 			where := *s.Scenario + ", " + *subject.Name

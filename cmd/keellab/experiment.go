@@ -37,6 +37,8 @@ type experiment struct {
 	dir     string // of the scenarios
 	compare string
 	blocks  int
+	more    stat.Stopping // when blocks are added to these; First is left out
+	judge   judgement
 	records int     // the first so many blocks, of which every request is kept
 	room    int     // the requests of a trial that may be kept
 	seed    *uint64 // nil: the scenario's
@@ -48,7 +50,9 @@ type experiment struct {
 func simulate(c *cli.Call) error {
 	e := experiment{call: c, driver: sim.Driver{}, parallel: runtime.GOMAXPROCS(0), room: mostKept}
 	if err := e.parse(scenario.Sim, func(fs *flag.FlagSet) {
-		fs.IntVar(&e.blocks, "seeds", 5, "`number` of seeds: trials of each subject")
+		fs.IntVar(&e.blocks, "seeds", 20, "`number` of seeds: trials of each subject")
+		fs.Float64Var(&e.more.HalfWidth, "precision", 0, "half-width of the widest interval, as a `share`, until which half as many seeds are added again and again; 0 adds none")
+		fs.IntVar(&e.more.Most, "most-seeds", 100, "most seeds with --precision (`number`)")
 		fs.IntVar(&e.records, "records", 1, "keep every request of the trials of the first so many seeds; 0 for none (`number`)")
 	}); err != nil {
 		return err
@@ -91,6 +95,7 @@ func (e *experiment) parse(size scenario.Size, define func(*flag.FlagSet)) error
 	names, err := e.call.Parse(func(fs *flag.FlagSet) {
 		defineDir(fs, &e.dir)
 		v.define(fs)
+		e.judge.define(fs)
 		fs.StringVar(&e.compare, "subjects", "", "`subjects` to compare, separated by commas (default: the scenario's)")
 		fs.Func("seed", "`seed` of the first block (default: the scenario's)", func(text string) error {
 			seed, err := strconv.ParseUint(text, 10, 64)
@@ -113,7 +118,10 @@ func (e *experiment) parse(size scenario.Size, define func(*flag.FlagSet)) error
 	if e.scenarios, err = v.load(e.call, e.dir, names, size); err != nil {
 		return err
 	}
-	return e.parseSubjects(size)
+	if err := e.parseSubjects(size); err != nil {
+		return err
+	}
+	return e.checkJudgement()
 }
 
 // parseSubjects reads the subjects for each scenario: those of the command line, or
@@ -162,27 +170,17 @@ func (e *experiment) run() error {
 	if err := openFolder(e.out, e.extend, e.driver.Name(), e.scenarios); err != nil {
 		return err
 	}
-	var jobs []job
-	for _, s := range e.scenarios {
-		seed := s.Seed
-		if e.seed != nil {
-			seed = *e.seed
-		}
-		for _, p := range trial.Blocks(seed, e.subjects[s.Name], e.blocks) {
-			jobs = append(jobs, job{s, p})
-		}
-	}
-	digests, err := e.playAll(e.call.Context, jobs, newProgress(e.call.Stderr, e.driver.Name(), len(jobs)))
+	digests, err := e.playBlocks()
 	// What was played is kept, also of an experiment that did not come to its end.
 	var paths []string
 	for _, s := range e.scenarios {
-		err = cmp.Or(err, e.keep(s, digests[s.Name]))
+		err = cmp.Or(err, e.keep(digests[s.Name]))
 		paths = append(paths, stat.DigestPath(e.out, s.Name, e.driver.Name()))
 	}
 	if err != nil {
 		return err
 	}
-	summary, err := render(e.out, paths, new(report.NewRun(os.Args, began, time.Now())))
+	summary, err := render(e.out, paths, new(report.NewRun(os.Args, began, time.Now())), e.judge)
 	if err != nil {
 		return err
 	}
@@ -195,16 +193,11 @@ func (e *experiment) run() error {
 	return voided(summary)
 }
 
-// keep writes the digests of a scenario's trials, the subjects in their order.
-func (e *experiment) keep(s *scenario.Scenario, digests []stat.Digest) error {
+// keep writes the digests of a scenario's trials.
+func (e *experiment) keep(digests []stat.Digest) error {
 	if len(digests) == 0 {
 		return nil // stopped before it was its turn
 	}
-	var order []string
-	for _, subject := range e.subjects[s.Name] {
-		order = append(order, subject.Name)
-	}
-	stat.Sort(digests, order)
 	return stat.WriteDigests(e.out, digests)
 }
 
@@ -326,14 +319,15 @@ func voided(summary stat.Summary) error {
 
 // rerender is keellab report.
 func rerender(c *cli.Call) error {
-	rest, err := c.Parse(func(*flag.FlagSet) {})
+	var j judgement
+	rest, err := c.Parse(j.define)
 	if err != nil {
 		return err
 	}
 	if len(rest) != 1 {
 		return c.Usagef("expected one folder of results")
 	}
-	summary, err := render(rest[0], nil, nil)
+	summary, err := render(rest[0], nil, nil, j)
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func readNotes(dir string, summary stat.Summary) ([]report.Notes, error) {
 // render makes summary and reports from the digests in the folder, and nothing else. The
 // scenarios stand in the order of the earlier summary, then in that of the paths of their
 // digests. run is added to the provenance; nil for none.
-func render(dir string, paths []string, run *report.Run) (stat.Summary, error) {
+func render(dir string, paths []string, run *report.Run, j judgement) (stat.Summary, error) {
 	var summary stat.Summary
 	earlier, err := stat.ReadSummary(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -134,6 +134,9 @@ func render(dir string, paths []string, run *report.Run) (stat.Summary, error) {
 		}
 		summary.Scenarios = append(summary.Scenarios, one)
 		digests = append(digests, these...)
+	}
+	if err := j.judge(&summary, earlier.Rule); err != nil {
+		return summary, err
 	}
 	if err := stat.WriteSummary(dir, summary); err != nil {
 		return summary, err

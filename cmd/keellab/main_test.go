@@ -177,7 +177,7 @@ func TestSimArguments(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"tiny"}, []string{"tiny sim, seed 1: random×5 oracle×5"}},
+		{[]string{"tiny"}, []string{"tiny sim, seed 1: random×20 oracle×20"}},
 		{[]string{"--seeds", "1", "tiny", "--seed=9", "short"},
 			[]string{"tiny sim, seed 9: random×1 oracle×1", "short sim, seed 9: round-robin×1 p2c-ewma×1 oracle×1"}},
 		{[]string{filepath.Join(dir, "tiny.yaml"), "--seeds=1"}, []string{"tiny sim, seed 1: random×1 oracle×1"}},

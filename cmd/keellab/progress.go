@@ -86,21 +86,36 @@ func (p *progress) print() {
 	}
 }
 
-// printSummary prints the medians over the trials.
+// printSummary prints the medians over the trials, and the verdicts.
 func printSummary(w io.Writer, summary stat.Summary) {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "scenario\tdriver\tsubject\ttrials\tp50 ms\tp99 ms\terrors %\tadaptive %\t")
+	fmt.Fprintln(t, "scenario\tdriver\tsubject\ttrials\tp50 ms\tp99 ms\terrors %\tadaptive %\tmetric\tratio\tverdict\t")
 	for _, s := range summary.Scenarios {
 		for _, subject := range s.Subjects {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%d%s\t", s.Scenario, s.Driver, subject.Name, len(subject.Trials), unstable(subject.Trials))
 			if m := subject.Median; m != nil {
-				fmt.Fprintf(t, "%s\t%s\t%.3f\t%.1f\t\n", ms(m.Latency.P50), ms(m.Latency.P99), 100*m.ErrorRatio, 100*m.Modes.Adaptive)
+				fmt.Fprintf(t, "%s\t%s\t%.3f\t%.1f\t", ms(m.Latency.P50), ms(m.Latency.P99), 100*m.ErrorRatio, 100*m.Modes.Adaptive)
 			} else {
-				fmt.Fprintln(t, "void\t\t\t\t")
+				fmt.Fprint(t, "void\t\t\t\t")
 			}
+			fmt.Fprintln(t, verdict(&s, subject.Name))
 		}
 	}
 	t.Flush()
+}
+
+// verdict are the last cells of a subject's row: metric, ratio and verdict; of the baseline
+// that it is one.
+func verdict(s *stat.Scenario, subject string) string {
+	for i := range s.Verdicts {
+		switch v := &s.Verdicts[i]; subject {
+		case v.Subject:
+			return fmt.Sprintf("%s\t%s\t%s\t", v.Metric, ratio(v.Metric, &v.Effect), v.Verdict)
+		case v.Baseline:
+			return fmt.Sprintf("%s\t\tbaseline\t", v.Metric)
+		}
+	}
+	return "\t\t\t"
 }
 
 // unstable says how many of the trials have no steady state; empty for none.

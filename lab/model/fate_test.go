@@ -307,7 +307,7 @@ func TestReport(t *testing.T) {
 		}
 		finish(s, at(2000))
 		report("two ended", 1, 0.5, 1)
-		finish(s, at(3000)) // a second later: what was learned before weighs 1/e
-		report("the third", 0, 0, 1*math.Exp(-1)+2*(1-math.Exp(-1)))
+		finish(s, at(3000)) // it took two seconds, with two others there
+		report("the third", 0, 0, 1)
 	}
 }

@@ -40,3 +40,31 @@ func TestReportedRate(t *testing.T) {
 		t.Errorf("a second later: got %v, want %v", later, want)
 	}
 }
+
+// What is said of the latency is that of requests which found as many others there, or of
+// the nearest that is known; what was learned a second before weighs 1/e.
+func TestReportedLatency(t *testing.T) {
+	r := reports{on: true}
+	look := func(others int, want float64) {
+		t.Helper()
+		if got := r.latency(others); math.Abs(got-want) > 1e-12 {
+			t.Errorf("with %d others: got %v, want %v", others, got, want)
+		}
+	}
+	took := func(end, seconds float64, others int32) {
+		end *= 1000
+		r.finished(at(end), job{arrived: at(end - 1000*seconds), others: others})
+	}
+	look(0, -1)
+	took(8, 4, 5)
+	look(0, 4)
+	look(1000, 4)
+	took(8, 0.5, 0)
+	look(0, 0.5)
+	look(1, 0.5)
+	look(2, 4)
+	took(9, 1.5, 0)
+	look(0, 0.5/math.E+1.5*(1-1/math.E))
+	took(9, 2, 1<<20)
+	look(1<<14, 2)
+}

@@ -81,6 +81,7 @@ type job struct {
 	id      uint64
 	work    float64 // left to be done when its turn comes, in nanoseconds at nominal speed
 	arrived core.Instant
+	others  int32 // that were there when it came
 }
 
 // Server is one simulated server. Not safe for concurrent use.
@@ -137,7 +138,8 @@ func (s *Server) Arrive(now core.Instant, j Job) {
 			return
 		}
 	}
-	if !s.station.accept(now, job{j.ID, factor * float64(j.Demand), now}) {
+	busy, waiting := s.station.load()
+	if !s.station.accept(now, job{j.ID, factor * float64(j.Demand), now, int32(busy + waiting)}) {
 		s.answer(now, j.ID, Overfull)
 	}
 }
@@ -206,7 +208,7 @@ func (s *Server) Finish(now core.Instant) (Done, bool) {
 func (s *Server) serve() Done {
 	at := s.station.next()
 	j := s.station.finish()
-	s.reports.finished(at, j.arrived)
+	s.reports.finished(at, j)
 	return Done{j.id, OK, at}
 }
 
@@ -299,7 +301,7 @@ func (s *Server) Preview(now core.Instant, j Job) (at core.Instant, ok bool) {
 	t, factor := fate(s.course.phase(now).Troubles, j.Luck)
 	switch {
 	case t == nil:
-		at, ok = s.station.preview(now, job{j.ID, factor * float64(j.Demand), now})
+		at, ok = s.station.preview(now, job{id: j.ID, work: factor * float64(j.Demand), arrived: now})
 		if !ok {
 			return now, false
 		}

@@ -35,9 +35,9 @@ type Header struct {
 	ClientTimeout time.Duration `json:"client_timeout_ns"` // a failure counts at no less than this
 	Objective     Objective     `json:"objective"`
 	Metric        string        `json:"metric,omitempty"` // what subjects are compared by; empty is p99
-	Endpoints     []string      `json:"endpoints"` // names, by server index
-	Faults        []Fault       `json:"faults"`    // ground truth
-	Decisions     []Decisions   `json:"decisions"` // after the warm-up
+	Endpoints     []string      `json:"endpoints"`        // names, by server index
+	Faults        []Fault       `json:"faults"`           // ground truth
+	Decisions     []Decisions   `json:"decisions"`        // after the warm-up
 	Generator     *Generator    `json:"generator,omitempty"`
 
 	// Void says why the trial cannot be trusted; empty when it can.

@@ -12,8 +12,14 @@ var guide = []term{
 	{"Figures", "Each is the median over the trials that are not void. A dash stands where a trial has too few requests to carry the " +
 		"figure (p50 needs 6, p90 36, p99 368, p99.9 3690)."},
 	{"Best", "Bold marks the lowest median p99 of a scenario; a darker ground is further from it (above 1.1, 1.5, 3 and 10 times). " +
-		"This describes the trials at hand: it says nothing about chance. Where a table of verdicts stands, it does. " +
+		"This describes the trials at hand: it says nothing about chance. Verdicts do. " +
 		"The clairvoyant oracle is a reference and takes no part."},
+	{"Verdicts", "Each subject is held against the baseline by the scenario's one metric, block by block on the same requests. TIE: the whole interval lies " +
+		"within the margin, so the two are as good as equal. Else WIN or LOSS: the adjusted p is below 0.05. Else UNDECIDED: more blocks may tell; below six nothing can be told. " +
+		"A question mark: among all comparisons of the report, those at least as significant are expected to be false in 5 % or more (q)."},
+	{"Ratio", "The geometric mean over the blocks, subject over baseline: 0.5 is half the latency. Of goodput it is baseline over subject, so that below 1 is better everywhere: 0.5 is twice the " +
+		"goodput. Errors are compared in points, hundredths of the requests. The interval is of one comparison; p is adjusted for all in the scenario, and may be above 0.05 where the interval excludes 1."},
+	{"Distance from the oracle", "The same ratio to the clairvoyant reference: what was left to gain by choosing better, without a verdict. It may be below 1: the oracle is no bound."},
 	{"Goodput", "Successes within the objective's latency, per second of measured time. “Within objective” is the same as a share of the requests."},
 	{"Unstable", "A trial in which more came in than could be served, or that had to be stopped: it has no steady state, its figures grow with its " +
 		"length, and comparing them says little beyond that. It counts, so that a strategy that lets a system run over is seen, and is never the best."},

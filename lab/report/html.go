@@ -28,6 +28,9 @@ type page struct {
 	Headline   string
 	Simulated  string // what that means; empty when nothing is
 	Note       string
+	Tally      string // of the verdicts; empty without any
+	Rule       string
+	Matrix     table
 	Overview   table
 	Sections   []htmlSection
 	Guide      []term
@@ -58,6 +61,7 @@ func writeHTML(w io.Writer, in Input, list []section) error {
 	p := page{
 		Style:    template.CSS(figureCSS + pageCSS),
 		Headline: headline(list), Simulated: simulated(list), Note: overviewNote, Overview: overview(list),
+		Tally: tally(list), Rule: ruleText(in.Summary.Rule), Matrix: matrix(list),
 		Guide: guide, Provenance: in.Provenance,
 	}
 	for i := range list {

@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"github.com/evenkeel/evenkeel/lab/record"
+	"github.com/evenkeel/evenkeel/lab/stat"
 )
 
 // markdown is report.md.
-func markdown(list []section) string {
+func markdown(list []section, rule *stat.Rule) string {
 	var b strings.Builder
 	b.WriteString("# What the laboratory found\n\n")
 	b.WriteString(md(headline(list)) + "\n\n")
@@ -18,6 +19,14 @@ func markdown(list []section) string {
 	}
 	b.WriteString("The same with all its pictures in one file: [report.html](report.html). " +
 		"When, where and from which sources: [provenance.json](provenance.json).\n\n")
+	if text := tally(list); text != "" {
+		b.WriteString("## Verdicts\n\n" + md(text) + " " + md(ruleText(rule)) + "\n\n")
+		for _, line := range losses(list) {
+			b.WriteString("- **LOSS** " + md(line) + "\n")
+		}
+		b.WriteString("\n")
+		writeTable(&b, matrix(list))
+	}
 	b.WriteString("## Overview\n\n" + md(overviewNote) + "\n\n")
 	writeTable(&b, overview(list))
 	for i := range list {
@@ -83,6 +92,12 @@ func writeTable(b *strings.Builder, t table) {
 			if c.Sub != "" {
 				text += " (" + md(c.Sub) + ")"
 			}
+			for i, line := range c.Lines {
+				if i > 0 {
+					text += "<br>"
+				}
+				text += md(line.Text)
+			}
 			b.WriteString(" " + text + " |")
 		}
 		b.WriteString("\n")
@@ -102,7 +117,7 @@ var markup = strings.NewReplacer(
 
 // overviewNote stands above the overview.
 const overviewNote = "Median p99 of the response time per scenario and subject, and the share of requests that failed where any did. " +
-	"The lowest is emphasised. This describes the trials; verdicts, with intervals and tests, stand with each scenario once there are enough blocks."
+	"The lowest is emphasised. This describes the trials; whether subjects differ is what verdicts say."
 
 // headline says what was run.
 func headline(list []section) string {
@@ -189,8 +204,9 @@ type titled struct {
 // tables are the tables of a section, in order; some may be empty.
 func (s *section) tables() []titled {
 	return []titled{
-		{"Response time", s.latencies()},
 		{"Verdicts", s.verdicts()},
+		{"Response time", s.latencies()},
+		{"Distance from the oracle", s.distances()},
 		{"Decisions and traffic", s.decisions()},
 		{"Faults", s.faultTable()},
 		{"Load generator, worst trial", s.generators()},

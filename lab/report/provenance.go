@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/evenkeel/evenkeel/lab/stat"
 )
 
 // ProvenanceFile is the name of the provenance inside a results folder.
@@ -25,6 +27,8 @@ type Provenance struct {
 	Started  time.Time `json:"started"`  // of the first run
 	Finished time.Time `json:"finished"` // of the last one
 	Runs     []Run     `json:"runs"`
+	// Verdicts says by what rule verdicts were given; nil for none.
+	Verdicts *stat.Rule `json:"verdicts,omitempty"`
 }
 
 // Run is one command that wrote into the folder.

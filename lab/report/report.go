@@ -20,6 +20,11 @@ const (
 // removed.
 func Write(dir string, in Input) error {
 	list := sections(in)
+	if in.Provenance != nil {
+		p := *in.Provenance
+		p.Verdicts = in.Summary.Rule
+		in.Provenance = &p
+	}
 	var page bytes.Buffer
 	if err := writeHTML(&page, in, list); err != nil {
 		return fmt.Errorf("report: %s: %w", HTMLFile, err)
@@ -45,7 +50,7 @@ func Write(dir string, in Input) error {
 	if err := removeStale(figures, current); err != nil {
 		return err
 	}
-	if err := write(filepath.Join(dir, MarkdownFile), []byte(markdown(list))); err != nil {
+	if err := write(filepath.Join(dir, MarkdownFile), []byte(markdown(list, in.Summary.Rule))); err != nil {
 		return err
 	}
 	return write(filepath.Join(dir, HTMLFile), page.Bytes())

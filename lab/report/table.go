@@ -17,8 +17,16 @@ type cell struct {
 	Sub    string        // a smaller second line
 	Strong bool          // the best of its row or column
 	Tint   int           // 0 to 4: how far from the best
+	Class  string        // win, loss, tie or reference; empty for anything else
+	Lines  []line        // further lines below the text
 	Link   string        // the section it leads to
 	Bars   template.HTML // a small chart before the text
+}
+
+// line is a line of a cell that has several.
+type line struct {
+	Text  string
+	Class string // as of a cell
 }
 
 // table has a name in the first cell of each row.
@@ -65,7 +73,7 @@ func (s *subject) overviewCell(best *float64) cell {
 		notes = append(notes, "errors "+percent(s.Median.ErrorRatio))
 	}
 	c.Sub = strings.Join(notes, ", ")
-	if v := s.p99(); v != nil && best != nil && !reference(s.Name) {
+	if v := s.p99(); v != nil && best != nil && !stat.Reference(s.Name) {
 		c.Strong = s.eligible() && c.Text == duration(best)
 		for _, limit := range []float64{1.1, 1.5, 3, 10} {
 			if *v > limit**best {
@@ -260,20 +268,6 @@ func (s *section) generators() table {
 			{Text: sub.Name}, {Text: duration(&worst.LatenessP50)}, {Text: duration(&worst.LatenessP99)}, {Text: duration(&worst.LatenessMax)},
 			{Text: fmt.Sprint(worst.PeakInFlight)}, {Text: significant(worst.MeanInFlight)},
 			{Text: significant(worst.LittleInFlight)}, {Text: duration(&worst.GCPauses)},
-		})
-	}
-	return t
-}
-
-// verdicts lists the comparisons that statistics have decided; empty without any.
-func (s *section) verdicts() table {
-	t := table{Head: []string{"subject", "baseline", "metric", "ratio", "95 % interval", "adjusted p", "verdict"}}
-	for i := range s.Verdicts {
-		v := &s.Verdicts[i]
-		t.Rows = append(t.Rows, []cell{
-			{Text: v.Subject}, {Text: v.Baseline}, {Text: string(v.Metric)}, {Text: fmt.Sprint(v.Ratio)},
-			{Text: fmt.Sprint(v.CI95)}, {Text: fmt.Sprintf("%.4f", v.PAdjusted)},
-			{Text: v.Verdict, Strong: v.Verdict == stat.Win || v.Verdict == stat.Loss},
 		})
 	}
 	return t

@@ -2,7 +2,6 @@ package report
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/evenkeel/evenkeel/lab/record"
 	"github.com/evenkeel/evenkeel/lab/stat"
@@ -30,9 +29,6 @@ type Notes struct {
 	Loses    []string // and to lose
 	Text     string   // anything else
 }
-
-// oracle is the clairvoyant reference: shown, never called best.
-const oracle = "oracle"
 
 // section is one scenario as one driver played it.
 type section struct {
@@ -105,11 +101,6 @@ func driver(name string) string {
 	return name
 }
 
-// reference reports whether a subject is shown only to compare with.
-func reference(name string) bool {
-	return name == oracle || strings.HasPrefix(name, oracle+"{")
-}
-
 // trials counts a section's trials, as the largest number that a subject has,
 // and the void ones over all subjects.
 func (s *section) trials() (most, void int) {
@@ -147,7 +138,7 @@ func (s *subject) p99() *float64 {
 
 // eligible reports whether a subject may be called best: the reference may not, and
 // neither may one with trials that have no steady state.
-func (s *subject) eligible() bool { return !reference(s.Name) && s.unstable() == 0 }
+func (s *subject) eligible() bool { return !stat.Reference(s.Name) && s.unstable() == 0 }
 
 // best is the lowest median p99 among the eligible subjects; nil when fewer than two
 // compete.
@@ -157,7 +148,7 @@ func (s *section) best() *float64 {
 	for i := range s.Subjects {
 		sub := &s.Subjects[i]
 		v := sub.p99()
-		if v == nil || reference(sub.Name) {
+		if v == nil || stat.Reference(sub.Name) {
 			continue
 		}
 		competing++

@@ -207,7 +207,7 @@ bad.yaml:7:30: servers.slots: 0: expected at least 1
 bad.yaml:9:28: faults[0].servers[0]: server 10 does not exist: expected 0 to 9
 bad.yaml:9:47: faults[0].to: 2s: expected after from, 5s
 bad.yaml:9:59: faults[0].factor: -1: expected 0.000001 to 1000000: how many times as long work takes
-bad.yaml:10:25: subjects[1]: subject "nobody": strategy.name: unknown strategy "nobody": expected one of round-robin, weighted-round-robin, random, least-requests, p2c-least-requests, consistent-hash, ip-hash, ewma, p2c-ewma
+bad.yaml:10:25: subjects[1]: subject "nobody": strategy.name: unknown strategy "nobody": expected one of round-robin, weighted-round-robin, random, least-requests, p2c-least-requests, consistent-hash, ip-hash, ewma, p2c-ewma, orca-weighted-round-robin, c3, prequal
 bad.yaml:11:17: proxies: 2: expected 1 in the live size (set live.proxies to 1)`
 	_, err := scenario.Parse("bad.yaml", []byte(bad), scenario.Sim)
 	if err == nil {

@@ -26,6 +26,9 @@ type Subject struct {
 	Policies config.Policies
 	// Oracle: not a strategy, but the simulator's reference, which knows everything.
 	Oracle bool
+	// Copy numbers copies of a strategy, from 0 up. In the simulator each has picks of its
+	// own: what differs between two copies is chance, by which the lab tests itself.
+	Copy int
 }
 
 // Oracle is the name of the reference subject (see Subject.Oracle).

@@ -102,6 +102,11 @@ func TestStopped(t *testing.T) {
 			if (out.Unstable == "") != (c.want == "") || !strings.HasSuffix(out.Unstable, c.want) {
 				t.Errorf("got %q, want %q", out.Unstable, c.want)
 			}
+			for _, m := range w.proxies[0].router.View().Members {
+				if m.Pending() != 0 {
+					t.Errorf("%d pending at %s", m.Pending(), m.Key)
+				}
+			}
 			if c.ended > 0 && ended != c.ended {
 				t.Errorf("%d ended with the stop, want %d", ended, c.ended)
 			}

@@ -68,7 +68,7 @@ func (w *world) errand() {
 		}
 		w.reach(e.number, e.job)
 	case toProxy:
-		if t, attempt := w.flights.find(e.handle); t != nil && t.request.Lease(attempt).Live() {
+		if t, attempt := w.flights.find(e.handle); t != nil {
 			w.receive(t, attempt, e.number, e.code, e.load)
 		}
 	case cutServer:

@@ -151,9 +151,11 @@ func tell(now core.Instant, ok bool, r core.LoadReport) told {
 	return told{math.Round(float64(now)/1e3) / 1e3, ok, r.Known, r.InFlight, r.Latency}
 }
 
-// spy is an estimator and a prober that keeps what it is told. It probes each member once,
-// at 1 ms.
+// spy is an estimator and a prober that keeps what it is told. It probes each member at
+// 1 ms, and so many times again, 5 ms after each result.
 type spy struct {
+	again   int
+	wake    core.Instant
 	members []*core.Member // to be probed yet
 	probes  []told
 	ends    []told
@@ -175,7 +177,7 @@ func (s watcher) Wake() core.Instant {
 	if len(s.members) == 0 {
 		return core.Never
 	}
-	return core.Instant(ms)
+	return s.wake
 }
 func (s watcher) Next(now core.Instant, _ rand.Source) (*core.Member, bool) {
 	if now < s.Wake() {
@@ -185,18 +187,21 @@ func (s watcher) Next(now core.Instant, _ rand.Source) (*core.Member, bool) {
 	s.members = s.members[1:]
 	return m, true
 }
-func (s watcher) Probed(_ *core.Member, now core.Instant, r core.LoadReport, ok bool) {
+func (s watcher) Probed(m *core.Member, now core.Instant, r core.LoadReport, ok bool) {
+	if s.again--; s.again >= 0 {
+		s.members, s.wake = append(s.members, m), now.Add(5*ms)
+	}
 	s.probes = append(s.probes, tell(now, ok, r))
 }
 
 // spied plays a scenario of one proxy with a spy in it.
-func spied(t *testing.T, s *scenario.Scenario) *spy {
+func spied(t *testing.T, s *scenario.Scenario, again int) *spy {
 	t.Helper()
 	w, err := newWorld(s, subject(t, s, "round-robin"), scenario.NewChance(1), func(record.Request) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := new(spy)
+	x := &spy{again: again, wake: core.Instant(ms)}
 	w.proxies[0].router = core.NewRouter(core.Config{
 		Driver: core.Driver{Source: w.proxies[0].source}, Picker: &pick.RoundRobin{}, Prober: watcher{x},
 		Equip: func(*core.Member) core.Parts { return core.Parts{Estimator: x} },
@@ -264,7 +269,7 @@ func TestProbes(t *testing.T) {
 					s.Faults[i].Servers = []int{1}
 				}
 			}
-			got := spied(t, s).probes
+			got := spied(t, s, 0).probes
 			if s.Servers.Count == 2 { // the first is of the well one
 				well := tell(core.Instant(ms+c.delay), true, core.LoadReport{})
 				got = slices.DeleteFunc(got, func(x told) bool {
@@ -282,6 +287,34 @@ func TestProbes(t *testing.T) {
 	}
 }
 
+// What requests bring about is asked for at once: a strategy that wants probes for each
+// request has them, not only those of quiet times.
+func TestProbesAreDue(t *testing.T) {
+	s := plain(10, 4, "exponential", 10*ms, 1000, time.Second)
+	s.Servers.Reports.Enabled = true
+	w, err := newWorld(s, subject(t, s, "prequal"), scenario.NewChance(1), func(record.Request) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.play(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.proxies[0].probes; n < 990 {
+		t.Errorf("%d probes for 1000 requests", n)
+	}
+}
+
+// A prober whose next probe hangs on the result of the last one is asked in time.
+func TestProbesGoOn(t *testing.T) {
+	s := plain(1, 1, "constant", 50*ms, 1, 100*ms)
+	s.Network.Delay = 6 * ms
+	got := spied(t, s, 2).probes
+	want := []told{{at: 7, ok: true}, {at: 18, ok: true}, {at: 29, ok: true}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(told{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // What the servers say of their load comes with the answers, as it is when they leave: the
 // first of two at once says that one other is inside, the second none; each spent its time
 // there.
@@ -289,23 +322,23 @@ func TestReports(t *testing.T) {
 	s := plain(1, 2, "constant", 15*ms, 100, 15*ms)
 	s.Network.Delay = 4 * ms
 	s.Servers.Reports.Enabled = true
-	got := spied(t, s).ends
+	got := spied(t, s, 0).ends
 	want := []told{{19, true, true, 1, 0.015}, {29, true, true, 0, 0.015}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(told{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	s.Servers.Reports.Loss = 1
-	if got := spied(t, s).ends; len(got) != 2 || got[0].known || got[1].known {
+	if got := spied(t, s, 0).ends; len(got) != 2 || got[0].known || got[1].known {
 		t.Errorf("all reports lost: got %+v", got)
 	}
 	s.Servers.Reports = scenario.Reports{}
-	if got := spied(t, s).ends; len(got) != 2 || got[0].known || got[1].known {
+	if got := spied(t, s, 0).ends; len(got) != 2 || got[0].known || got[1].known {
 		t.Errorf("no reports: got %+v", got)
 	}
 	s.Servers.Reports.Enabled = true
 	for _, f := range []scenario.Fault{{Kind: scenario.Refused}, {Kind: scenario.Reset}} {
 		s.Faults = []scenario.Fault{f}
-		if got := spied(t, s).ends; len(got) != 2 || got[0].ok || got[0].known || got[1].known {
+		if got := spied(t, s, 0).ends; len(got) != 2 || got[0].ok || got[0].known || got[1].known {
 			t.Errorf("%s: got %+v, want no report without an answer", f.Kind, got)
 		}
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -141,6 +142,29 @@ func TestOracleTies(t *testing.T) {
 	}
 }
 
+// What is on its way counts: three requests, 10 ms apart and each 15 ms on its way, go to
+// three servers. What has arrived counts once.
+func TestOracleAtADistance(t *testing.T) {
+	s := plain(3, 1, "constant", 100*ms, 100, 25*ms)
+	s.Network.Delay = 30 * ms
+	for seed := range uint64(20) {
+		var took []time.Duration
+		w, err := newWorld(s, subject(t, s, scenario.Oracle), scenario.NewChance(seed), func(r record.Request) { took = append(took, r.ResponseTime()) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.play(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if want := []time.Duration{130 * ms, 130 * ms, 130 * ms}; !slices.Equal(took, want) {
+			t.Errorf("seed %d: took %v, want %v", seed, took, want)
+		}
+		if want := make([]time.Duration, 3); !slices.Equal(w.oracle.under, want) {
+			t.Errorf("seed %d: %v still on its way", seed, w.oracle.under)
+		}
+	}
+}
+
 // No strategy does better than the oracle by more than luck. Where one server is slow, of
 // constant work below the capacity of the others, it does as well as can be done: nobody
 // waits, and nobody meets the slow one.
@@ -170,7 +194,7 @@ func TestOracleAgainstStrategies(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := plain(6, 2, "exponential", 10*ms, 700, 20*time.Second)
+			s := plain(6, 2, "exponential", 10*ms, 700, 5*time.Second)
 			s.Arrivals.Law = "poisson"
 			c.change(s)
 			mean := func(name string) time.Duration {

@@ -1,12 +1,15 @@
 package sim
 
 import (
+	"time"
+
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/lab/model"
 )
 
-// check is a probe under way. It takes no slot of the server: one that fails its requests
-// fails it, a slow one does not, one that is stopped keeps it waiting.
+// check is a probe under way, of a health check or of a strategy. It takes no slot of the
+// server: one that fails its requests fails it, a slow one does not, one that is stopped
+// keeps it waiting.
 type check struct {
 	proxy  *proxy
 	prober core.Prober
@@ -22,24 +25,38 @@ func (c *check) tell(now core.Instant, load core.LoadReport) {
 
 // armProber schedules a proxy's next probe.
 func (w *world) armProber(p *proxy) {
-	if prober := p.router.Prober(); prober != nil {
-		w.schedule.set(w.sources.probes+p.number, prober.Wake())
+	next := core.Never
+	for _, prober := range [...]core.Prober{p.router.Prober(), p.router.LoadProber()} {
+		if prober != nil {
+			next = min(next, prober.Wake())
+		}
 	}
+	w.schedule.set(w.sources.probes+p.number, max(w.now, next)) // what has been due sooner is due now
 }
 
-// probe sends the probes that are due. One that gets lost fails when its time is up.
+// probe sends the probes that are due: of the health checks, and of the strategy.
 func (w *world) probe(p *proxy) {
-	prober := p.router.Prober()
+	within := w.scenario.Client.Timeout
+	if h := w.subject.Policies.Health; h != nil {
+		within = h.Timeout
+	}
+	w.ask(p, p.router.Prober(), within)
+	w.ask(p, p.router.LoadProber(), w.subject.Policies.Strategy.ProbeTimeout)
+	w.armProber(p)
+}
+
+// ask sends what a prober, or nobody, asks for. What gets lost fails when its time is up.
+func (w *world) ask(p *proxy, prober core.Prober, within time.Duration) {
+	if prober == nil {
+		return
+	}
 	n := &w.scenario.Network
 	for {
 		m, ok := prober.Next(w.now, p.source)
 		if !ok {
-			break
+			return
 		}
-		c := check{proxy: p, prober: prober, member: m, by: w.now.Add(w.scenario.Client.Timeout)}
-		if h := w.subject.Policies.Health; h != nil {
-			c.by = w.now.Add(h.Timeout)
-		}
+		c := check{proxy: p, prober: prober, member: m, by: w.now.Add(within)}
 		k := w.chance.Probe(p.number, p.probes)
 		p.probes++
 		there := w.now.Add(n.RoundTrip(p.number, m.Target.(int)) / 2)
@@ -52,7 +69,6 @@ func (w *world) probe(p *proxy) {
 			w.later(there, errand{what: checkAt, check: c})
 		}
 	}
-	w.armProber(p)
 }
 
 // examine lets a probe reach its server.

@@ -22,6 +22,8 @@ func (w *world) start(p *proxy) error {
 	driver := core.Driver{
 		Source:  p.source,
 		Observe: func(*core.Member) core.Observer { return observer{w} },
+		// The decision that brought a probe about has not ended, so it is sent after it.
+		ProbeDue: func() { w.schedule.set(w.sources.probes+p.number, w.now) },
 	}
 	var err error
 	if w.oracle != nil {

@@ -26,6 +26,9 @@ import (
 // that their clients have left), before a trial is stopped as unstable.
 const MaxInFlight = 1_000_000
 
+// copyStride keeps the picks of the copies of a subject apart: more than there are proxies.
+const copyStride = 1 << 20
+
 // Outcome is what a trial was besides its requests.
 type Outcome struct {
 	Decisions []record.Decisions // made after the warm-up
@@ -132,7 +135,7 @@ func newWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Ch
 	}
 	w.fleet = newFleet(s, chance)
 	for i := range s.Proxies {
-		p := &proxy{number: i, source: chance.Pick(i)}
+		p := &proxy{number: i, source: chance.Pick(i + subject.Copy*copyStride)}
 		w.proxies = append(w.proxies, p)
 		if err := w.start(p); err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,7 +21,8 @@ import (
 
 // Same scenario, subject and seed: same record, whatever else the process does.
 func TestDeterminism(t *testing.T) {
-	for what, s := range map[string]*scenario.Scenario{"busy": busy(), "hectic": hectic(), "looped": looped()} {
+	for what, s := range map[string]*scenario.Scenario{"hectic": hectic(), "looped": looped()} {
+		s.Duration = 2 * time.Second
 		for _, name := range append(slices.Clone(strategies), scenario.Oracle) {
 			want := play(t, s, name, 5)
 			check := func(when string, got *record.Trial) {
@@ -143,7 +145,7 @@ func TestCommonRandomNumbers(t *testing.T) {
 			got = append(got, asked{r.Planned, r.ResponseTime()})
 			endpoints[i] = byte(r.Endpoint)
 		}
-		if other, taken := ways[string(endpoints)]; taken && name != "weighted-round-robin" { // all weigh the same
+		if other, taken := ways[string(endpoints)]; taken && !strings.HasSuffix(name, "weighted-round-robin") { // all weigh the same
 			t.Errorf("%s goes the same way as %s", name, other)
 		}
 		ways[string(endpoints)] = name
@@ -234,6 +236,15 @@ func TestEndings(t *testing.T) {
 			[]row{{25, 0, 1, 200}, {50, 1, 1, 200}, {20, -1, 0, 503}, {75, 0, 1, 200}, {40, -1, 0, 503}, {100, 1, 1, 200}}},
 		{"too long in the queue", "round-robin+fixed{limit=1,queue=5,max_wait=7ms}", 25 * ms, 35 * ms, nil,
 			[]row{{25, 0, 1, 200}, {17, -1, 0, 503}, {50, 1, 1, 200}, {37, -1, 0, 503}}},
+		{"who gives up lets the next one in", "round-robin+fixed{limit=1,queue=5}", 30 * ms, 25 * ms,
+			func(s *scenario.Scenario) { s.Proxy.Timeouts.ResponseHeader = 12 * ms },
+			[]row{{12, -1, 1, 504}, {24, -1, 1, 504}, {36, -1, 1, 504}}},
+		{"and that one the next, when there is nobody to ask", "round-robin+fixed{limit=1,queue=5}", 25 * ms, 25 * ms,
+			func(s *scenario.Scenario) {
+				s.Proxy.PanicThreshold = 0
+				s.Faults = []scenario.Fault{{Kind: scenario.Drain, From: 5 * ms}}
+			},
+			[]row{{25, 0, 1, 200}, {25, -1, 0, 503}, {25, -1, 0, 503}}},
 		{"the client leaves the queue", "round-robin+fixed{limit=1,queue=5}", 25 * ms, 25 * ms, func(s *scenario.Scenario) { s.Client.Timeout = 27 * ms },
 			[]row{{25, 0, 1, 200}, {37, -1, 1, 0}, {47, -1, 1, 0}}},
 	} {

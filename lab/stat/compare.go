@@ -148,7 +148,7 @@ func (c *Change) samples(x, y []*TrialSummary) Estimate {
 	c.Better /= float64(len(before) * len(after))
 	ofErrors := [2][]float64{values(x, ErrorRatio), values(y, ErrorRatio)}
 	c.Errors = differenceOf(rankSum(ofErrors[0], ofErrors[1]))
-	c.describe(c.Metric, e, meanOf(ofErrors[1])/meanOf(ofErrors[0]))
+	c.describe(c.Metric, e, meanOf(ofErrors[0]))
 	return e
 }
 

@@ -4,8 +4,9 @@
 // autocorrelated, so an interval computed from them is two to three times too
 // narrow however long the trial is (lab.md §3.1). A trial is therefore reduced to
 // figures while it is played (Digester), and a subject is described by the median of
-// its trials' figures (Summarise). Whether two subjects differ is the business of
-// verdicts.
+// its trials' figures (Summarise). Whether two subjects differ is said by verdicts
+// (Judge), and whether a later result is worse than an earlier one by Compare: both
+// compare trials of the same seed, which had the same work to do.
 //
 // A trial's response times are measured from the planned instants, and a request
 // that failed counts at no less than the client's timeout,

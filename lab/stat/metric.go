@@ -39,8 +39,8 @@ func (m Metric) Inverse() bool { return m == GoodputRPS }
 // none at all: they are compared by their differences, as shares of the requests.
 func (m Metric) Ratios() bool { return m != ErrorRatio }
 
-// of returns the figure, nil where the trial is too small to carry it.
-func (m Metric) of(f *Figures) *float64 {
+// Of returns the figure, nil where the trial is too small to carry it.
+func (m Metric) Of(f *Figures) *float64 {
 	switch m {
 	case P50:
 		return f.Latency.P50
@@ -67,7 +67,7 @@ func (m Metric) of(f *Figures) *float64 {
 // A goodput of nothing counts as half a success, so that a collapse is seen and not left
 // out; where neither has any they are equal.
 func (m Metric) pair(baseline, subject *Figures) (float64, bool) {
-	b, s := m.of(baseline), m.of(subject)
+	b, s := m.Of(baseline), m.Of(subject)
 	switch {
 	case b == nil || s == nil:
 		return 0, false
@@ -105,7 +105,7 @@ func halfSuccess(f *Figures) float64 {
 // value is what pair compares, of a trial by itself: for samples without pairs. A goodput
 // of nothing counts as half, which is halfSuccess of some trial as long as this one.
 func (m Metric) value(f *Figures, half float64) (float64, bool) {
-	v := m.of(f)
+	v := m.Of(f)
 	switch {
 	case v == nil:
 		return 0, false

@@ -58,10 +58,10 @@ func NewRule(baseline string, margin float64) Rule {
 type Effect struct {
 	// Ratio is the geometric mean over the blocks of subject over baseline, or of
 	// baseline over subject for a metric of which more is better (Metric.Inverse). For
-	// the error ratio it is that of the means. It is nil where there is none.
+	// the error ratio it is that of the means, nil where the baseline has no errors.
 	Ratio *float64 `json:"ratio"`
-	// CI95 is its 95 % interval, nil where there are too few blocks for one, and for
-	// the error ratio, where Errors has it.
+	// CI95 is its 95 % interval, nil where there are too few blocks for one. For the
+	// error ratio it is that of the difference, as a share of the baseline's mean.
 	CI95 *[2]float64 `json:"ci95"`
 	P    float64     `json:"p"` // two-sided, of this comparison alone
 	// Blocks is how many blocks were compared.
@@ -254,7 +254,7 @@ func pairs(baseline, subject *Subject) [][2]*Figures {
 // compare tests what pairs of trials say by a metric, and by their errors.
 func compare(metric Metric, pairs [][2]*Figures) (Effect, Estimate) {
 	var d, errors []float64
-	var sum [2]float64
+	sum := 0.0 // of the baseline's errors
 	better := 0.0
 	for _, p := range pairs {
 		x, ok := metric.pair(p[0], p[1])
@@ -262,7 +262,7 @@ func compare(metric Metric, pairs [][2]*Figures) (Effect, Estimate) {
 			continue
 		}
 		d, errors = append(d, x), append(errors, p[1].ErrorRatio-p[0].ErrorRatio)
-		sum[0], sum[1] = sum[0]+p[0].ErrorRatio, sum[1]+p[1].ErrorRatio
+		sum += p[0].ErrorRatio
 		switch {
 		case x < 0:
 			better++
@@ -277,22 +277,23 @@ func compare(metric Metric, pairs [][2]*Figures) (Effect, Estimate) {
 	}
 	effect.Better = better / float64(len(d))
 	effect.Errors = differenceOf(signFlip(errors))
-	effect.describe(metric, e, sum[1]/sum[0])
+	effect.describe(metric, e, sum/float64(len(d)))
 	return effect, e
 }
 
-// describe puts an estimate into the words of the metric; ofErrors is the ratio of the
-// errors.
-func (e *Effect) describe(metric Metric, of Estimate, ofErrors float64) {
+// describe puts an estimate into the words of the metric; errors is the baseline's mean
+// error ratio.
+func (e *Effect) describe(metric Metric, of Estimate, errors float64) {
+	ratio := math.Exp
 	if !metric.Ratios() {
-		if !math.IsNaN(ofErrors) && !math.IsInf(ofErrors, 0) {
-			e.Ratio = &ofErrors
+		if errors == 0 {
+			return
 		}
-		return
+		ratio = func(difference float64) float64 { return max(0, 1+difference/errors) }
 	}
-	e.Ratio = new(math.Exp(of.Point))
+	e.Ratio = new(ratio(of.Point))
 	if !math.IsInf(of.Low, 0) && !math.IsInf(of.High, 0) {
-		e.CI95 = &[2]float64{math.Exp(of.Low), math.Exp(of.High)}
+		e.CI95 = &[2]float64{ratio(of.Low), ratio(of.High)}
 	}
 }
 

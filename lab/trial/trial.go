@@ -113,7 +113,7 @@ func describe(d Driver, s *scenario.Scenario, p Plan) record.Header {
 		Seed: p.Seed, Block: p.Block, Order: p.Order,
 		Duration: s.Duration, WarmUp: s.WarmUp, ClientTimeout: s.Client.Timeout,
 		Objective: record.Objective{Latency: s.Objective.Latency, Share: s.Objective.Share}, Metric: s.Metric,
-		Faults:    []record.Fault{},
+		Faults: []record.Fault{},
 	}
 	for i := range s.Servers.Count {
 		h.Endpoints = append(h.Endpoints, s.ServerName(i))
