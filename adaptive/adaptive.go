@@ -38,7 +38,7 @@ var strategies = map[string]strategy{
 	"p2c-ewma":             {picker: drawn, latency: true},
 
 	"orca-weighted-round-robin": {picker: func(s config.Strategy) core.Picker { return probe.NewWeighted(weighing(s)) }},
-	"c3":                        {picker: func(config.Strategy) core.Picker { return probe.NewScan() }},
+	"c3":                        {picker: func(config.Strategy) core.Picker { return probe.NewCubicScan() }},
 	"prequal":                   {picker: func(s config.Strategy) core.Picker { return probe.NewHotCold(hotCold(s)) }},
 }
 

@@ -46,7 +46,7 @@ func watch(t *testing.T, p core.Picker, n int) (looks func() int) {
 }
 
 // How many are drawn follows the rate and the suspects, within the limits. At 20 ns a draw
-// half a percent of a core is 250,000 draws a second; with a share s of suspects, s^d is to
+// one percent of a core is 500,000 looks a second; with a share s of suspects, s^d is to
 // be at most 0.002.
 func TestDraws(t *testing.T) {
 	two8, three5, four := p2c.Settings{Choices: 2, MostChoices: 8}, p2c.Settings{Choices: 3, MostChoices: 5}, p2c.Settings{Choices: 4, MostChoices: 4}
@@ -59,11 +59,11 @@ func TestDraws(t *testing.T) {
 	}{
 		{"an unknown rate is none", two8, core.Survey{}, 8},
 		{"a low rate", two8, core.Survey{Rate: 20}, 8},
-		{"just eight", two8, core.Survey{Rate: 31_250}, 8},
-		{"just not eight", two8, core.Survey{Rate: 31_251}, 7},
-		{"four", two8, core.Survey{Rate: 62_500}, 4},
-		{"just not four", two8, core.Survey{Rate: 62_501}, 3},
-		{"two", two8, core.Survey{Rate: 125_000}, 2},
+		{"just eight", two8, core.Survey{Rate: 62_500}, 8},
+		{"just not eight", two8, core.Survey{Rate: 62_501}, 7},
+		{"four", two8, core.Survey{Rate: 125_000}, 4},
+		{"just not four", two8, core.Survey{Rate: 125_001}, 3},
+		{"two", two8, core.Survey{Rate: 250_000}, 2},
 		{"never fewer", two8, core.Survey{Rate: busy}, 2},
 		{"no suspects", two8, core.Survey{Rate: busy, Fresh: 100}, 2},
 		{"0.04^2 is 0.0016", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 4}, 2},
@@ -76,7 +76,7 @@ func TestDraws(t *testing.T) {
 		{"0.29^5 is 0.0021", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 29}, 6},
 		{"too many", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 75}, 8},
 		{"all but none", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 100}, 8},
-		{"the more of both", two8, core.Survey{Rate: 62_500, Fresh: 100, Suspects: 5}, 4},
+		{"the more of both", two8, core.Survey{Rate: 125_000, Fresh: 100, Suspects: 5}, 4},
 		{"within limits, below", three5, core.Survey{Rate: busy}, 3},
 		{"within limits, above", three5, core.Survey{}, 5},
 		{"within limits, with suspects", three5, core.Survey{Rate: busy, Fresh: 100, Suspects: 75}, 5},
@@ -91,6 +91,21 @@ func TestDraws(t *testing.T) {
 		p.Survey(0, c.survey)
 		if got := looks(); got != c.want {
 			t.Errorf("%s: got %d draws, want %d", c.what, got, c.want)
+		}
+	}
+}
+
+// A scan is made as long as it can be afforded: of twelve up to 41,666 times a second.
+func TestScanAfforded(t *testing.T) {
+	p := p2c.New(p2c.Settings{Choices: 2, MostChoices: 8, ScanUpTo: 12})
+	looks := watch(t, p, 12)
+	for _, step := range []struct {
+		rate float64
+		want int
+	}{{0, 12}, {41_666, 12}, {41_667, 8}, {62_500, 8}, {250_000, 2}, {1e300, 2}, {1e-300, 12}, {20, 12}} {
+		p.Survey(0, core.Survey{Rate: step.rate})
+		if got := looks(); got != step.want {
+			t.Errorf("at %v a second: got %d looks, want %d", step.rate, got, step.want)
 		}
 	}
 }

@@ -2,16 +2,15 @@
 // one whose next attempt is expected to cost least for its weight.
 //
 // Two draws are what the power of two choices needs, and all that there is time for where
-// decisions come by the hundred thousand. But a further draw costs some twenty nanoseconds,
+// decisions come by the hundred thousand. But a further look costs some twenty nanoseconds,
 // and what it finds is worth far more: a member that is not slow, or has nothing pending. So
-// the picker draws as many as keep its looking around below half a percent of a core, within
-// its limits: eight at up to thirty thousand decisions a second.
+// the picker looks at as many as it can afford for one percent of a core: at all of a pool
+// that is not large (at fifty endpoints up to ten thousand decisions a second), else at
+// eight that it draws (up to sixty thousand), and at two in the end.
 //
 // Where many members are slow, two draws meet slow ones only too often. With a share s of
 // suspects d draws do so with probability s^d; whatever the rate, the picker draws as many
-// as keep that below 0.2 %, where the tail does not see it. And where the whole pool is
-// hardly more than a draw, it looks at everybody: two draws of four endpoints leave a
-// quarter of the duels to chance (brpc has measured it).
+// as keep that below 0.2 %, where the tail does not see it.
 package p2c
 
 import (
@@ -29,8 +28,8 @@ type Settings struct {
 	// Choices are the fewest members drawn, MostChoices the most; from 2 to
 	// pick.MaxChoices. Where both are equal it always draws so many.
 	Choices, MostChoices int
-	// ScanUpTo is the size of a pool up to which all members are looked at instead; 0:
-	// never.
+	// ScanUpTo is the size of a pool up to which all members are looked at instead, as
+	// long as that can be afforded; 0: never.
 	ScanUpTo int
 }
 
@@ -38,7 +37,7 @@ type Settings struct {
 const (
 	DefaultChoices     = 2
 	DefaultMostChoices = pick.MaxChoices
-	DefaultScanUpTo    = 12
+	DefaultScanUpTo    = 64
 )
 
 // Validate reports what is wrong with the settings.
@@ -53,9 +52,9 @@ func (s Settings) Validate() error {
 const (
 	// missed is how often a draw may meet suspects only.
 	missed = 0.002
-	// thrift is the rate of draws, a second, up to which they are free: half a percent of
-	// a core at 20 ns each.
-	thrift = 0.005 / 20e-9
+	// thrift is how many looks a second can be afforded: one percent of a core at 20 ns
+	// each.
+	thrift = 0.01 / 20e-9
 )
 
 // Picker is a core.Picker. Safe for concurrent use.
@@ -64,6 +63,7 @@ type Picker struct {
 	scan     pick.Scan
 	draws    [pick.MaxChoices + 1]*pick.Choices // by how many
 	d        atomic.Int32
+	affords  atomic.Int32 // how many looks a decision can be afforded
 }
 
 // New returns a picker. The settings are expected to be valid.
@@ -73,6 +73,7 @@ func New(s Settings) *Picker {
 		p.draws[d] = pick.NewChoices(d, Cost)
 	}
 	p.d.Store(int32(s.Choices))
+	p.affords.Store(math.MaxInt32)
 	return p
 }
 
@@ -89,18 +90,20 @@ func (p *Picker) Plan(v *core.View) any { return p.draws[p.settings.Choices].Pla
 
 // Pick implements core.Picker.
 func (p *Picker) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source) (core.Choice, bool) {
-	if len(v.Members) <= p.settings.ScanUpTo {
+	if n := len(v.Members); n <= p.settings.ScanUpTo && n <= int(p.affords.Load()) {
 		return p.scan.Pick(v, a, now, src)
 	}
 	return p.draws[p.d.Load()].Pick(v, a, now, src)
 }
 
-// Survey implements core.Surveyed: it sets how many are drawn.
+// Survey implements core.Surveyed: it sets how many are looked at.
 func (p *Picker) Survey(_ core.Instant, s core.Survey) {
-	d := float64(p.settings.MostChoices)
+	affords := math.MaxInt32 - 1.0
 	if s.Rate > 0 {
-		d = min(d, thrift/s.Rate)
+		affords = min(affords, thrift/s.Rate)
 	}
+	p.affords.Store(int32(affords))
+	d := min(affords, float64(p.settings.MostChoices))
 	if s.Suspects > 0 {
 		share := min(float64(s.Suspects)/float64(s.Fresh), 0.99)
 		d = max(d, math.Ceil(math.Log(missed)/math.Log(share)))

@@ -6,7 +6,14 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/core/pick"
 )
+
+// NewChoices returns the picker that draws d members and takes the one of the least cost per
+// weight.
+func NewChoices(d int) core.Picker {
+	return pick.NewChoices(d, func(m *core.Member, now core.Instant) float64 { return m.Cost(now) / m.Weight() })
+}
 
 // Counts is a member's number in flight as far as it is known: what this proxy has pending,
 // and what the member's latest report said that others have there. The latter fades, with

@@ -74,26 +74,30 @@ const Memory = 3 * time.Second
 // NewCubic returns the score of a new member. The settings are expected to be valid.
 func NewCubic(m *core.Member, s CubicSettings) *Cubic { return &Cubic{member: m, settings: s} }
 
-// NewScan returns the picker that takes, of all members, the one of the least cost per
-// weight; NewChoices the one that draws d of them. (The paper's replica groups are of
-// three.)
-func NewScan() core.Picker { return pick.Scan{Score: cost} }
+// NewCubicScan returns the picker that takes, of all members, the one of the least Ψ; q is
+// per unit of weight, so that equals have queues in proportion to their weights. Members
+// need a Cubic each for their estimator.
+func NewCubicScan() core.Picker { return pick.Scan{Score: score} }
 
-// NewChoices draws d members; see NewScan.
-func NewChoices(d int) core.Picker { return pick.NewChoices(d, cost) }
-
-// cost is a member's estimated cost per weight.
-func cost(m *core.Member, now core.Instant) float64 { return m.Cost(now) / m.Weight() }
+func score(m *core.Member, now core.Instant) float64 {
+	if c, ok := m.Estimator().(*Cubic); ok {
+		return c.score(now, m.Weight())
+	}
+	return m.Cost(now) / m.Weight()
+}
 
 // nominal is what a latency is taken to be while nobody in the pool has shown one: it only
 // lets the queues count.
 const nominal = 0.01
 
 // Cost implements core.Estimator: Ψ.
-func (c *Cubic) Cost(now core.Instant) float64 {
+func (c *Cubic) Cost(now core.Instant) float64 { return c.score(now, 1) }
+
+func (c *Cubic) score(now core.Instant, weight float64) float64 {
 	left := c.left(now)
 	r, service := c.estimate(left)
 	q := 1 + float64(c.member.Pending())*c.settings.Proxies + c.queue.load()*left
+	q /= weight
 	return min(r+service*(q*q*q-1), math.MaxFloat64)
 }
 

@@ -13,7 +13,6 @@ import (
 type state struct {
 	pool   []entry // by age, the oldest first
 	size   int     // at most; as large as the number of members allows
-	uses   float64 // of an entry, in the mean
 	carry  float64 // what rounding the uses has left over
 	recent quantiles
 	hot    float64 // above it an entry is hot

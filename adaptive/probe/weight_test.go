@@ -98,7 +98,7 @@ func TestWeighted(t *testing.T) {
 	r.reports(0, load(-1, 0.1, -1, 30, 0))
 	r.now += sec - 1
 	counts(core.Adaptive, 100, 300, 200, 0) // the schedule is not due
-	r.now += 100 * ms // the next look at the pool
+	r.now += 100 * ms                       // the next look at the pool
 	counts(core.Adaptive, 200, 200, 200, 0)
 	r.endpoints[1].Weight = 0
 	r.update() // one of the two goes: too few

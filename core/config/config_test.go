@@ -116,7 +116,7 @@ func TestDefaults(t *testing.T) {
 	}
 	guards := Guards{
 		Samples: 10, Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true,
-		ScanUpTo: 12, MostChoices: 8, Trust: true,
+		ScanUpTo: 64, MostChoices: 8, Trust: true,
 	}
 	if s := (Strategy{Name: "p2c-ewma", Decay: 3 * time.Second, Guards: guards, Choices: 2}); got.Pools[0].Strategy != s {
 		t.Errorf("strategy: got %+v, want %+v", got.Pools[0].Strategy, s)

@@ -44,8 +44,9 @@ type Guards struct {
 	SlowStart time.Duration `yaml:"slow_start,omitempty" doc:"how long an endpoint that comes (back) into use is made to look slower than it is; 0: not at all"`
 
 	// ScanUpTo is the number of endpoints up to which all of them are compared instead
-	// of some drawn, 0 to 100000. Default 12. Only for strategies that draw (p2c-*).
-	ScanUpTo int `yaml:"scan_up_to,omitempty" doc:"number of endpoints up to which all are compared; 0: always drawn"`
+	// of some drawn, as long as that takes no more than a hundredth of a core, 0 to
+	// 100000. Default 64. Only for strategies that draw (p2c-*).
+	ScanUpTo int `yaml:"scan_up_to,omitempty" doc:"number of endpoints up to which all are compared, while that takes no more than a hundredth of a core; 0: always drawn"`
 
 	// MostChoices is how many endpoints are drawn at most, where many are slow or there
 	// is time for it: choices to 8. Default 8. Only for strategies that draw (p2c-*).
@@ -60,7 +61,7 @@ type Guards struct {
 func defaultGuards() Guards {
 	return Guards{
 		Samples: 10, Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true,
-		ScanUpTo: 12, MostChoices: maxChoices, Trust: true,
+		ScanUpTo: 64, MostChoices: maxChoices, Trust: true,
 	}
 }
 

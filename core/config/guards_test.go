@@ -85,7 +85,7 @@ func TestGuardsDerive(t *testing.T) {
 		"name: ewma": {Name: "ewma", Decay: 3 * time.Second, Guards: Guards{
 			Samples: 10, Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true, Trust: true}},
 		"samples: 0": {Name: "p2c-ewma", Decay: 3 * time.Second, Choices: 2, Guards: Guards{
-			Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true, ScanUpTo: 12, MostChoices: 8, Trust: true}},
+			Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true, ScanUpTo: 64, MostChoices: 8, Trust: true}},
 		"name: least-requests": {Name: "least-requests"},
 	} {
 		f, err := Parse("f", []byte("version: 1\npools: [{name: a, endpoints: [http://h], strategy: {"+settings+"}}]"))
