@@ -61,7 +61,7 @@ func writeHTML(w io.Writer, in Input, list []section) error {
 	p := page{
 		Style:    template.CSS(figureCSS + pageCSS),
 		Headline: headline(list), Simulated: simulated(list), Note: overviewNote, Overview: overview(list),
-		Tally: tally(list), Rule: ruleText(in.Summary.Rule), Matrix: matrix(list),
+		Tally: tally(list), Rule: ruleText(in.Summary.Rule), Matrix: matrix(list, in.Summary.Rule),
 		Guide: guide, Provenance: in.Provenance,
 	}
 	for i := range list {

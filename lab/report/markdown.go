@@ -25,7 +25,7 @@ func markdown(list []section, rule *stat.Rule) string {
 			b.WriteString("- **LOSS** " + md(line) + "\n")
 		}
 		b.WriteString("\n")
-		writeTable(&b, matrix(list))
+		writeTable(&b, matrix(list, rule))
 	}
 	b.WriteString("## Overview\n\n" + md(overviewNote) + "\n\n")
 	writeTable(&b, overview(list))

@@ -14,7 +14,7 @@ const common = 3
 
 // matrix is scenario × subject: verdict, ratio and interval, and what is left to the
 // oracle. It is empty without verdicts.
-func matrix(list []section) table {
+func matrix(list []section, rule *stat.Rule) table {
 	subjects := columns(list)
 	t := table{Head: append([]string{"scenario", "by"}, subjects...)}
 	var others, distances bool
@@ -22,11 +22,11 @@ func matrix(list []section) table {
 		others = others || len(list[i].others(subjects)) > 0
 		distances = distances || len(list[i].Distances) > 0
 	}
-	if others {
-		t.Head = append(t.Head, "other subjects")
-	}
 	if distances {
 		t.Head = append(t.Head, "closest to the oracle")
+	}
+	if others {
+		t.Head = append(t.Head, "other subjects")
 	}
 	for i := range list {
 		s := &list[i]
@@ -37,11 +37,14 @@ func matrix(list []section) table {
 		for _, name := range subjects {
 			row = append(row, s.matrixCell(name))
 		}
-		if others {
-			row = append(row, cell{Lines: s.others(subjects)})
+		if baseline := s.Verdicts[0].Baseline; rule == nil || baseline != rule.Baseline {
+			row[1].Sub = "against " + baseline
 		}
 		if distances {
 			row = append(row, s.closest())
+		}
+		if others {
+			row = append(row, cell{Lines: s.others(subjects)})
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -54,7 +57,7 @@ func briefly(name string) string {
 	return word
 }
 
-// columns are the subjects with a column of their own, in the order of first appearance.
+// columns are the subjects with a column of their own (a baseline has none for that), in the order of first appearance.
 func columns(list []section) (subjects []string) {
 	in := make(map[string]map[string]bool)
 	scenarios := make(map[string]bool)
@@ -62,13 +65,12 @@ func columns(list []section) (subjects []string) {
 		s := &list[i]
 		for j := range s.Verdicts {
 			scenarios[s.Scenario.Scenario] = true
-			for _, name := range []string{s.Verdicts[j].Baseline, s.Verdicts[j].Subject} {
-				if in[name] == nil {
-					in[name] = make(map[string]bool)
-					subjects = append(subjects, name)
-				}
-				in[name][s.Scenario.Scenario] = true
+			name := s.Verdicts[j].Subject
+			if in[name] == nil {
+				in[name] = make(map[string]bool)
+				subjects = append(subjects, name)
 			}
+			in[name][s.Scenario.Scenario] = true
 		}
 	}
 	return slices.DeleteFunc(subjects, func(name string) bool { return len(in[name]) < min(common, len(scenarios)) })
@@ -78,7 +80,14 @@ func (s *section) matrixCell(name string) cell {
 	for i := range s.Verdicts {
 		switch v := &s.Verdicts[i]; name {
 		case v.Subject:
-			return cell{Text: word(v), Sub: ratioText(v.Metric, &v.Effect), Class: strings.ToLower(v.Verdict)}
+			c := cell{Text: word(v), Class: strings.ToLower(v.Verdict)}
+			if v.Blocks > 0 {
+				c.Text += " " + figureOf(v.Metric, &v.Effect)
+			}
+			if l := limits(v.Metric, &v.Effect); l != none {
+				c.Sub = l
+			}
+			return c
 		case v.Baseline:
 			return cell{Text: "baseline", Class: "reference"}
 		}
@@ -120,7 +129,7 @@ func (s *section) closest() cell {
 	if best == nil {
 		return cell{}
 	}
-	return cell{Text: figureOf(best.Metric, &best.Effect), Sub: best.Subject}
+	return cell{Lines: []line{{Text: figureOf(best.Metric, &best.Effect) + " " + best.Subject}}}
 }
 
 func nearer(a, b *stat.Distance) bool {
@@ -279,6 +288,6 @@ func ruleText(r *stat.Rule) string {
 	if r == nil {
 		return ""
 	}
-	return fmt.Sprintf("Ratios of a subject to the baseline with their 95 %% intervals, below 1 is better (goodput: of the baseline to the subject). "+
-		"TIE: the whole interval is within %v %%; else WIN or LOSS: the adjusted p is below %v; else UNDECIDED.", number(100*r.Margin), r.Alpha)
+	return fmt.Sprintf("Baseline: %s unless another is named. Ratios of a subject to the baseline with their 95 %% intervals, below 1 is better (goodput: of the baseline to the subject). "+
+		"TIE: the whole interval is within %v %%; else WIN or LOSS: the adjusted p is below %v; else UNDECIDED.", r.Baseline, number(100*r.Margin), r.Alpha)
 }

@@ -23,7 +23,8 @@ func decided() Input {
 		PAdjusted: 0.01, Discovery: 0.06, Effect: stat.Effect{Blocks: 8, Better: 1, Errors: stat.Difference{Share: -0.012, CI95: &[2]float64{-0.02, -0.004}}}}
 	nothing := stat.Verdict{Baseline: "round-robin", Subject: "b", Metric: stat.ErrorRatio, Verdict: stat.Undecided, PAdjusted: 1, Discovery: 1,
 		Why: "there is no block in which both have the error_ratio"}
-	few := verdict("a", stat.Undecided, 0.5)
+	few := verdict("b", stat.Undecided, 0.5)
+	few.Baseline = "a"
 	few.CI95, few.Blocks, few.Why, few.Metric = nil, 2, "2 blocks: with 1 comparison p is never below 0.5", stat.GoodputRPS
 	far, close := verdict("b", "", 1.5), verdict("a", "", 1.08)
 	return Input{Summary: stat.Summary{Rule: &rule, Scenarios: []stat.Scenario{
@@ -33,6 +34,7 @@ func decided() Input {
 				{Reference: oracle, Subject: "b", Metric: stat.P99, Effect: far.Effect}, {Reference: oracle, Subject: "a", Metric: stat.P99, Effect: close.Effect}}},
 		{Scenario: "two", Driver: record.Sim, Metric: stat.ErrorRatio, Verdicts: []stat.Verdict{errors, nothing}},
 		{Scenario: "three", Driver: record.Live, Metric: stat.GoodputRPS, Verdicts: []stat.Verdict{few}},
+		{Scenario: "four", Driver: record.Live, Metric: stat.P99, Verdicts: []stat.Verdict{verdict("a", stat.Tie, 1)}},
 		{Scenario: "none", Driver: record.Live, Metric: stat.P99},
 	}}}
 }
@@ -47,13 +49,13 @@ func TestVerdictsAreShown(t *testing.T) {
 	text := read(t, dir, MarkdownFile)
 	at := -1
 	for _, want := range []string{
-		"6 comparisons: 1 LOSS, 2 WIN, 1 TIE, 2 UNDECIDED; 1 of them with a question mark.",
+		"7 comparisons: 1 LOSS, 2 WIN, 2 TIE, 2 UNDECIDED; 1 of them with a question mark.",
 		"TIE: the whole interval is within 3 %; else WIN or LOSS: the adjusted p is below 0.05; else UNDECIDED.",
 		"- **LOSS** b in one (simulated): 12.5, 11.2 to 13.8 by the p99 against round-robin\n",
-		"| scenario | by | round-robin | a | other subjects | closest to the oracle |\n",
-		"| one (simulated) | p99 | baseline | WIN (0.512, 0.461 to 0.563) | b: LOSS 12.5, 11.2 to 13.8<br>only{here=1}: TIE 1.000, 0.900 to 1.100 | 1.080 (a) |\n",
-		"| two (simulated) | errors | baseline | WIN? (-1.20 points, -2.00 to -0.40) | b: UNDECIDED |  |\n",
-		"| three (live) | goodput | baseline | UNDECIDED (0.500) |  |  |\n",
+		"| scenario | by | a | b | closest to the oracle | other subjects |\n",
+		"| one (simulated) | p99 | WIN 0.512 (0.461 to 0.563) | LOSS 12.5 (11.2 to 13.8) | 1.080 a | only{here=1}: TIE 1.000, 0.900 to 1.100 |\n",
+		"| two (simulated) | errors | WIN? -1.20 points (-2.00 to -0.40) | UNDECIDED |  |  |\n",
+		"| three (live) | goodput (against a) | baseline | UNDECIDED 0.500 |  |  |\n",
 		"## Overview",
 		"### Verdicts",
 		"| a | round-robin | p99 | 0.512 | 0.461 to 0.563 | 90.0 % (of 10 blocks) | 0 | 0.0039 (q 0.0050) | **WIN** |\n",
@@ -61,7 +63,7 @@ func TestVerdictsAreShown(t *testing.T) {
 		"| a | p99 | 1.080 | 0.972 to 1.188 |\n",
 		"| a | round-robin | errors | -1.20 points | -2.00 to -0.40 | 100 % (of 8 blocks) | -1.20 points (-2.00 to -0.40) | 0.0100 (q 0.0600) | **WIN?** |\n",
 		"| b | round-robin | errors | – | – | – | – | – | UNDECIDED (there is no block in which both have the error\\_ratio) |\n",
-		"| a | round-robin | goodput | 0.500 | – | 90.0 % (of 2 blocks) | 0 | 0.0039 (q 0.0050) | UNDECIDED (2 blocks: with 1 comparison p is never below 0.5) |\n",
+		"| b | a | goodput | 0.500 | – | 90.0 % (of 2 blocks) | 0 | 0.0039 (q 0.0050) | UNDECIDED (2 blocks: with 1 comparison p is never below 0.5) |\n",
 	} {
 		next := strings.Index(text, want)
 		if next < 0 {
@@ -72,7 +74,7 @@ func TestVerdictsAreShown(t *testing.T) {
 		at = max(at, next)
 	}
 	page := read(t, dir, HTMLFile)
-	for _, want := range []string{`class="win">WIN<small>0.512, 0.461 to 0.563</small>`, `<small class="line loss">b: LOSS`, `class="undecided">UNDECIDED`, `class="reference">baseline`,
+	for _, want := range []string{`class="win">WIN 0.512<small>0.461 to 0.563</small>`, `class="loss">LOSS 12.5`, `class="best win">WIN`, `class="reference">baseline`,
 		`<td class="lines ">`, `<small class="line tie">only{here=1}: TIE`, "baseline round-robin, margin 0.03, alpha 0.05: sign-flip permutation test"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("report.html does not say %q", want)
@@ -105,9 +107,9 @@ func TestColumns(t *testing.T) {
 		scenarios []stat.Scenario
 		want      string
 	}{
-		{in.Summary.Scenarios[:1], "round-robin a b only{here=1}"},
-		{[]stat.Scenario{in.Summary.Scenarios[0], in.Summary.Scenarios[0]}, "round-robin a b only{here=1}"},
-		{in.Summary.Scenarios, "round-robin a"},
+		{in.Summary.Scenarios[:1], "a b only{here=1}"},
+		{[]stat.Scenario{in.Summary.Scenarios[0], in.Summary.Scenarios[0]}, "a b only{here=1}"},
+		{in.Summary.Scenarios, "a b"},
 		{nil, ""},
 	} {
 		if got := strings.Join(columns(sections(Input{Summary: stat.Summary{Scenarios: c.scenarios}})), " "); got != c.want {

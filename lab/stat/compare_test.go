@@ -32,6 +32,7 @@ func TestCompare(t *testing.T) {
 		paired bool
 	}{
 		{"the same", P99, before, before, 0, 0.05, 1, false, true},
+		{"the same, other seeds", P99, before, before, 1000, 0.05, 1, false, false},
 		{"worse, in pairs", P99, before, after, 0, 0.05, 1.06, true, true},
 		{"worse, within the margin", P99, before, after, 0, 0.07, 1.06, false, true},
 		{"better", P99, after, before, 0, 0.05, 1 / 1.06, false, true},
@@ -55,6 +56,9 @@ func TestCompare(t *testing.T) {
 		tolerance := 1e-9
 		if !c.paired {
 			tolerance = 0.5 // the median of the pairs that can be made
+		}
+		if c.ratio == 1 && x.Better != 0.5 {
+			t.Errorf("%s: better in %v, want half", c.name, x.Better)
 		}
 		if x.Worse != c.worse || x.Paired != c.paired || math.Abs(math.Log(*x.Ratio/c.ratio)) > tolerance || got[1].Worse {
 			t.Errorf("%s: got %+v, want worse: %t, paired: %t", c.name, x, c.worse, c.paired)

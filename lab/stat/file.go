@@ -42,7 +42,8 @@ func WriteSummary(dir string, s Summary) error {
 }
 
 // ReadSummary reads DIR/summary.json. A missing file is an error that wraps
-// os.ErrNotExist; fields that this package does not know are ignored.
+// os.ErrNotExist; fields that this package does not know are ignored. A scenario without
+// a metric, as earlier versions wrote them, has the DefaultMetric.
 func ReadSummary(dir string) (Summary, error) {
 	path := filepath.Join(dir, File)
 	data, err := os.ReadFile(path)
@@ -59,6 +60,9 @@ func ReadSummary(dir string) (Summary, error) {
 	}
 	if s.Version != Version {
 		return Summary{}, fmt.Errorf("stat: %s: version %d, expected %d", path, s.Version, Version)
+	}
+	for i := range s.Scenarios {
+		s.Scenarios[i].Metric = s.Scenarios[i].metric()
 	}
 	return s, nil
 }

@@ -297,6 +297,10 @@ func TestSummaryFile(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-wrote +read):\n%s", diff)
 	}
+	os.WriteFile(filepath.Join(dir, File), []byte(`{"version": 1, "scenarios": [{"scenario": "old"}, {"metric": "mean"}]}`), 0o644)
+	if got, err := ReadSummary(dir); err != nil || got.Scenarios[0].Metric != P99 || got.Scenarios[1].Metric != Mean {
+		t.Errorf("metrics: got %+v, %v, want p99 where none is named, and mean", got, err)
+	}
 	for text, want := range map[string]string{
 		"{\"version\": 1,\n\n]": ":3:", `{"version": 2}`: "version 2, expected 1",
 	} {

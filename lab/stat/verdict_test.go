@@ -112,6 +112,23 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// A baseline without any goodput is beaten by half of a success, too; where nobody has any,
+// they are equal. Equal blocks count half as better.
+func TestNoGoodput(t *testing.T) {
+	none := []float64{0, 0, 0, 0, 0, 0}
+	some := []float64{3, 3, 3, 3, 3, 3}
+	for _, c := range []struct {
+		base, with    []float64
+		ratio, better float64
+		verdict       string
+	}{{none, some, 0.001, 1, Win}, {some, none, 1000, 0, Loss}, {none, none, 1, 0.5, Tie}, {some, some, 1, 0.5, Tie}} {
+		v := judged(GoodputRPS, NewRule("", 0), played("round-robin", GoodputRPS, c.base...), played("x", GoodputRPS, c.with...)).Verdicts[0]
+		if v.Verdict != c.verdict || math.Abs(*v.Ratio/c.ratio-1) > 1e-9 || v.Better != c.better {
+			t.Errorf("%v and %v: got %+v, want %s by %v, better in %v", c.base, c.with, v, c.verdict, c.ratio, c.better)
+		}
+	}
+}
+
 // Errors are compared by their differences: of nothing there is no ratio.
 func TestVerdictsOnErrors(t *testing.T) {
 	none := []float64{0, 0, 0, 0, 0, 0}
