@@ -159,7 +159,7 @@ func simulated(list []section) string {
 		return ""
 	}
 	return "What is marked as simulated was not measured on a machine: it is the shipped balancing code in virtual time, " +
-		"against simulated servers, without the time that the proxy and the network take."
+		"against simulated servers and distances, without the time that the proxy itself takes."
 }
 
 // about are the lines that introduce a section.

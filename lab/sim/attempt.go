@@ -123,8 +123,10 @@ func (w *world) expire() {
 }
 
 // armServer schedules the next ending at a server.
-func (w *world) armServer(i int) {
-	if next := w.servers[i].Next(); next != w.due[i] {
+func (w *world) armServer(i int) { w.armServerAt(i, w.servers[i].Next()) }
+
+func (w *world) armServerAt(i int, next core.Instant) {
+	if next != w.due[i] {
 		w.due[i] = next
 		w.schedule.set(i, next)
 	}
@@ -134,14 +136,14 @@ func (w *world) armServer(i int) {
 // what the answers bring about finds the room that has become free.
 func (w *world) finish(i int) {
 	w.ended = w.ended[:0]
-	for {
-		done, ok := w.servers[i].Finish(w.now)
-		if !ok {
-			break
+	next := w.now
+	for server := w.servers[i]; next <= w.now; next = server.Next() {
+		done, ok := server.Finish(w.now)
+		if ok {
+			w.ended = append(w.ended, done)
 		}
-		w.ended = append(w.ended, done)
 	}
-	w.armServer(i)
+	w.armServerAt(i, next)
 	for _, done := range w.ended {
 		w.answer(i, done)
 	}

@@ -38,3 +38,26 @@ func BenchmarkRun(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkManyProxies plays a million requests through a hundred proxies, each with its own
+// view of a thousand endpoints.
+func BenchmarkManyProxies(b *testing.B) {
+	for _, subject := range []string{"round-robin", "p2c-least-requests", "p2c-ewma"} {
+		b.Run(subject, func(b *testing.B) {
+			s := scenario.Default()
+			s.Name, s.Arrivals.Load, s.Servers.Count, s.Proxies = "bench", 0.7, 1000, 100
+			s.WarmUp, s.Duration = 0, time.Duration(1e6/s.Rate()*float64(time.Second))
+			which, err := s.Subject(subject)
+			if err != nil {
+				b.Fatal(err)
+			}
+			requests := 0
+			for b.Loop() {
+				if _, err := sim.Run(b.Context(), &s, which, 1, func(record.Request) { requests++ }); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(requests)/b.Elapsed().Seconds(), "requests/s")
+		})
+	}
+}
