@@ -47,12 +47,16 @@ func drawn(s config.Strategy) core.Picker {
 	return p2c.New(p2c.Settings{Choices: s.Choices, MostChoices: s.MostChoices, ScanUpTo: s.ScanUpTo})
 }
 
-// estimation are the settings of a strategy's estimators.
+// estimation are the settings of the estimators of one pool.
 func estimation(s config.Strategy) ewma.Settings {
-	return ewma.Settings{
+	e := ewma.Settings{
 		Decay: s.Decay, Samples: s.Samples, Near: s.Near, Penalty: s.Penalty, Peak: s.Peak,
-		Age: s.Age, Drift: s.Drift, Seed: s.Seed, Ramp: s.SlowStart,
+		Age: s.Age, Drift: s.Drift, Explore: s.Explore, Seed: s.Seed, Ramp: s.SlowStart,
 	}
+	if s.Classes {
+		e.Classes = new(ewma.Classes)
+	}
+	return e
 }
 
 // Build returns a router over an empty pool with the given policies, which are

@@ -1,6 +1,7 @@
 package adaptive_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -214,4 +215,42 @@ func TestHedgeReachesThePolicy(t *testing.T) {
 	}
 	q.Abandon(now)
 	p.Abandon(now)
+}
+
+// What is to be explored, and what is to be measured by its class, is so by the estimators
+// of the strategy; and allocates nothing.
+func TestExploreAndClassesReachTheEstimator(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		r, m := guarded(t, 1, func(p *config.Policies) {
+			p.Strategy = config.NewStrategy("ewma")
+			if p.Strategy.Classes = on; on {
+				p.Strategy.Explore = time.Second
+			}
+		})
+		var l core.Lease
+		var ask core.Ask
+		try := func(took time.Duration) {
+			if !r.Begin(0, &ask, &l) {
+				t.Fatal("begin: got no lease")
+			}
+			l.Answered(core.Instant(took), core.Sample{})
+			l.Settle(core.Instant(took), core.Sample{})
+		}
+		try(100 * time.Millisecond)
+		ask.Class = 1
+		try(300 * time.Millisecond)
+		want := 0.2
+		if on {
+			want = 0.15 // the second counts as 200 ms
+		}
+		if got, _ := m.Latency(0); math.Abs(got-want) > 1e-6 {
+			t.Errorf("on %v: latency %v, want %v", on, got, want)
+		}
+		if m.Cost(sec) == 0 || (m.Cost(sec+1) == 0) != on {
+			t.Errorf("on %v: costs %v a second after it was asked, and then %v", on, m.Cost(sec), m.Cost(sec+1))
+		}
+		if got := testing.AllocsPerRun(1000, func() { try(time.Millisecond); ask.Class++ }); got != 0 {
+			t.Errorf("on %v: allocations of an attempt: got %v, want 0", on, got)
+		}
+	}
 }

@@ -46,6 +46,14 @@ type Explained interface {
 	Explain(now Instant) CostParts
 }
 
+// Classed is an Estimator that tells classes of requests apart (Ask.Class). It hears from a
+// lease by these instead of Answered and End. That the class is not part of a Sample keeps
+// this small enough to be passed in registers.
+type Classed interface {
+	AnsweredOf(class uint8, now Instant, s Sample)
+	EndOf(class uint8, now Instant, s Sample)
+}
+
 // Permit is what a gate gives out for one attempt and wants back. Its bits belong
 // to the gate (a generation, say, so that a late completion is recognised).
 type Permit uint64

@@ -17,6 +17,7 @@ type Lease struct {
 	began   Instant
 	first   Instant // of the answer
 	said    Outcome // at the answer
+	class   uint8   // of the ask
 	state   uint32  // atomic, but for the plain store that gives the lease
 }
 
@@ -40,8 +41,8 @@ func (l *Lease) Began() Instant { return l.began }
 func (l *Lease) Live() bool { return atomic.LoadUint32(&l.state) != leaseIdle }
 
 // start makes l a lease for m; the permits are in place.
-func (l *Lease) start(m *Member, now Instant, c Choice) {
-	l.member, l.choice, l.began = m, c, now
+func (l *Lease) start(m *Member, now Instant, class uint8, c Choice) {
+	l.member, l.choice, l.began, l.class = m, c, now, class
 	m.leases.Add(1)
 	if m.pool.tallies {
 		m.pool.tally.Add(1)
@@ -68,7 +69,9 @@ func (l *Lease) Answered(now Instant, s Sample) {
 	for i, g := range m.parts.Gates {
 		g.Answered(l.permits[i], now, s)
 	}
-	if e := m.parts.Estimator; e != nil {
+	if c := m.classed; c != nil {
+		c.AnsweredOf(l.class, now, s)
+	} else if e := m.parts.Estimator; e != nil {
 		e.Answered(now, s)
 	}
 }
@@ -93,7 +96,9 @@ func (l *Lease) Settle(now Instant, s Sample) bool {
 	if m.pool.tallies {
 		m.pool.tally.Add(-1)
 	}
-	if e := m.parts.Estimator; e != nil {
+	if c := m.classed; c != nil {
+		c.EndOf(l.class, now, s)
+	} else if e := m.parts.Estimator; e != nil {
 		e.End(now, s)
 	}
 	m.observer.Finished(m, now, s)

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -90,6 +91,42 @@ func TestLeaseSamples(t *testing.T) {
 				t.Errorf("permits (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// classed is an estimator that notes what it hears of classes, and nothing else.
+type classed struct{ heard []uint8 }
+
+func (*classed) Cost(core.Instant) float64            { return 0 }
+func (*classed) Latency(core.Instant) (float64, bool) { return 0, false }
+func (*classed) Begin(core.Instant)                   {}
+func (*classed) Answered(core.Instant, core.Sample)   { panic("without a class") }
+func (*classed) End(core.Instant, core.Sample)        { panic("without a class") }
+func (c *classed) AnsweredOf(class uint8, _ core.Instant, _ core.Sample) {
+	c.heard = append(c.heard, class)
+}
+func (c *classed) EndOf(class uint8, _ core.Instant, _ core.Sample) { c.heard = append(c.heard, class) }
+
+// An estimator that tells classes apart hears of the class asked for, at both ends.
+func TestLeaseClass(t *testing.T) {
+	c := &classed{}
+	r := core.NewRouter(core.Config{
+		Picker: inOrder{}, Driver: core.Driver{Source: rand.NewPCG(1, 2)},
+		Equip: func(*core.Member) core.Parts { return core.Parts{Estimator: c} },
+	})
+	if err := r.Update(0, []core.Endpoint{{Key: "a", Weight: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	l := new(core.Lease)
+	for _, class := range []uint8{7, 0} {
+		if !r.Begin(0, &core.Ask{Class: class}, l) {
+			t.Fatal("begin: got no lease")
+		}
+		l.Answered(ms, core.Sample{})
+		l.Settle(ms, core.Sample{})
+	}
+	if diff := cmp.Diff([]uint8{7, 7, 0, 0}, c.heard); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

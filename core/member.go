@@ -34,6 +34,7 @@ type Member struct {
 	pool     *PoolState
 	parts    Parts
 	breaker  Stateful // the first stateful gate, or nil
+	classed  Classed  // the estimator, if it is one, or nil
 	observer Observer // never nil
 
 	weight   atomic.Uint64 // float64 bits

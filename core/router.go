@@ -172,6 +172,7 @@ func (r *Router) newMember(e Endpoint, pool *PoolState) *Member {
 		m.observer = r.config.Observe(m)
 	}
 	m.parts = r.config.Equip(m)
+	m.classed, _ = m.parts.Estimator.(Classed)
 	for _, g := range m.parts.Gates {
 		if s, ok := g.(Stateful); ok && m.breaker == nil {
 			m.breaker = s
@@ -222,6 +223,6 @@ func (r *Router) lease(v *View, a *Ask, now Instant, c Choice, l *Lease) bool {
 	if a.Why != nil {
 		a.Why.conclude(c, len(v.Members), a.Again())
 	}
-	l.start(m, now, c)
+	l.start(m, now, a.Class, c)
 	return true
 }

@@ -27,6 +27,9 @@
 //   - pending is the member's attempts leased and not settled.
 //   - ramp grows from a tenth to 1 after a member has come into use, where that is wanted.
 //
+// Where that is wanted, a member that nobody has asked for long costs nothing until somebody
+// does, and a sample is measured by what its class of requests takes (Classes).
+//
 // Failures never look fast: a failed attempt counts as a sample of at least a penalty,
 // or of the Retry-After that came with it. An abandoned attempt teaches nothing. Each of
 // these guards can be switched off (Settings).
@@ -51,6 +54,8 @@ const (
 	// holdsFor is the part of the decay time, one in so many, for which a projection
 	// holds: what lies between an estimate and the median changes by 0.4 % meanwhile.
 	holdsFor = 256
+	// exploreOne is of how many attempts at a member one may be for the sake of exploring.
+	exploreOne = 200
 )
 
 // Estimator is a core.Estimator for one member. Safe for concurrent use.
@@ -68,6 +73,7 @@ type Estimator struct {
 	// is above 0.
 	waiting  atomic.Int64
 	silent   atomic.Int64
+	asked    atomic.Int64 // the Instant of the last attempt; kept only to explore
 	member   *core.Member
 	decay    float64 // seconds
 	settings Settings
@@ -90,6 +96,9 @@ func (e *Estimator) memory() float64 {
 // Cost implements core.Estimator.
 func (e *Estimator) Cost(now core.Instant) float64 {
 	pending := float64(e.member.Pending())
+	if e.settings.Explore > 0 && e.neglected(now, pending) {
+		return 0
+	}
 	latency, known := e.takenFor(now)
 	if !known {
 		if !e.settings.Seed {
@@ -102,6 +111,16 @@ func (e *Estimator) Cost(now core.Instant) float64 {
 		return cost
 	}
 	return cost / e.ramp(now)
+}
+
+// neglected tells whether the member, with so many pending, has been left alone for so long
+// that somebody has to try it. While it was out of use, nobody could have asked it.
+func (e *Estimator) neglected(now core.Instant, pending float64) bool {
+	if e.settings.Explore == 0 || pending > 0 {
+		return false
+	}
+	since := max(core.Instant(e.asked.Load()), e.member.Returned())
+	return now.Sub(since).Seconds() > max(e.settings.Explore.Seconds(), exploreOne*e.member.Pool().Interval())
 }
 
 // takenFor is the latency that the member is taken for, in seconds: its estimate, projected
@@ -167,33 +186,45 @@ func (e *Estimator) project(estimate, idle, median float64) float64 {
 
 // Begin implements core.Estimator.
 func (e *Estimator) Begin(now core.Instant) {
+	if e.settings.Explore > 0 {
+		e.asked.Store(int64(now))
+	}
 	if e.waiting.Add(1) == 1 {
 		e.silent.Store(int64(now))
 	}
 }
 
 // Answered implements core.Estimator.
-func (e *Estimator) Answered(now core.Instant, s core.Sample) {
+func (e *Estimator) Answered(now core.Instant, s core.Sample) { e.AnsweredOf(0, now, s) }
+
+// AnsweredOf implements core.Classed.
+func (e *Estimator) AnsweredOf(class uint8, now core.Instant, s core.Sample) {
 	e.silent.Store(int64(now))
 	e.waiting.Add(-1)
-	e.learn(now, s)
+	e.learn(class, now, s)
 }
 
 // End implements core.Estimator.
-func (e *Estimator) End(now core.Instant, s core.Sample) {
+func (e *Estimator) End(now core.Instant, s core.Sample) { e.EndOf(0, now, s) }
+
+// EndOf implements core.Classed.
+func (e *Estimator) EndOf(class uint8, now core.Instant, s core.Sample) {
 	if s.FirstAnswer < 0 {
 		e.waiting.Add(-1)
 	}
 	if !s.Told {
-		e.learn(now, s)
+		e.learn(class, now, s)
 	}
 }
 
 // learn takes a sample in.
-func (e *Estimator) learn(now core.Instant, s core.Sample) {
+func (e *Estimator) learn(class uint8, now core.Instant, s core.Sample) {
 	x, ok := e.taught(s)
 	if !ok {
 		return
+	}
+	if c := e.settings.Classes; c != nil && !s.Outcome.Failed() {
+		x = c.alike(class, now, s.Outcome, x)
 	}
 	for {
 		old := e.word.Load()
@@ -205,17 +236,23 @@ func (e *Estimator) learn(now core.Instant, s core.Sample) {
 		case samples == 0 || e.settings.Peak && x > estimate:
 			estimate = x
 		default:
-			share := 1 - keeps(idle/e.memory())
-			if samples < counted {
-				share = max(share, 1/float64(samples+1))
-			}
-			estimate += (x - estimate) * share
+			estimate += (x - estimate) * weight(idle, e.memory(), samples)
 		}
 		if e.word.CompareAndSwap(old, pack(max(estimate, floor), samples+1, now)) {
 			e.taken.Store(0)
 			return
 		}
 	}
+}
+
+// weight is the share of a new sample in an average that is idle seconds old and made of so
+// many.
+func weight(idle, memory float64, samples uint32) float64 {
+	share := 1 - keeps(idle/memory)
+	if samples < counted {
+		share = max(share, 1/float64(samples+1))
+	}
+	return share
 }
 
 // floor is what a member is taken for at least after an outcome, in seconds: a failure does

@@ -28,6 +28,7 @@ func settings(t *rapid.T) Settings {
 		Peak:    rapid.Bool().Draw(t, "peak"),
 		Age:     rapid.Bool().Draw(t, "age"),
 		Drift:   rapid.Bool().Draw(t, "drift"),
+		Explore: rapid.SampledFrom([]time.Duration{0, time.Second, 30 * time.Second}).Draw(t, "explore"),
 		Seed:    rapid.Bool().Draw(t, "seed"),
 		Ramp:    rapid.SampledFrom([]time.Duration{0, 30 * time.Second}).Draw(t, "ramp"),
 	}
@@ -78,7 +79,7 @@ func check(t *rapid.T, m *core.Member, now core.Instant) {
 	if fresh != p.Fresh || p.Known != (latency > 0) {
 		t.Fatalf("%s: fresh %v, known %v; latency is %v, fresh %v", m.Key, p.Fresh, p.Known, latency, fresh)
 	}
-	if !p.Known {
+	if !p.Known || cost == 0 { // or it is neglected
 		return
 	}
 	if made := max(p.Latency, p.Silence) * float64(m.Pending()+1) / p.Ramp; math.Abs(made-cost) > 1e-9*cost {

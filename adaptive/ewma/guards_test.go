@@ -202,6 +202,7 @@ func TestSettingsValidate(t *testing.T) {
 		"near below": func(s *ewma.Settings) { s.Near = -0.1 },
 		"near NaN":   func(s *ewma.Settings) { s.Near = math.NaN() },
 		"penalty":    func(s *ewma.Settings) { s.Penalty = -1 },
+		"explore":    func(s *ewma.Settings) { s.Explore = -1 },
 		"ramp":       func(s *ewma.Settings) { s.Ramp = -1 },
 	} {
 		s := ewma.Defaults()

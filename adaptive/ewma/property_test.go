@@ -29,7 +29,11 @@ func TestCostProperties(t *testing.T) {
 			Near:    rapid.Float64Range(0, 0.9).Draw(rt, "near"),
 			Penalty: time.Duration(rapid.SampledFrom([]int64{0, 1e6, 5e9}).Draw(rt, "penalty")),
 			Peak:    yes.Draw(rt, "peak"), Age: yes.Draw(rt, "age"), Drift: yes.Draw(rt, "drift"), Seed: yes.Draw(rt, "seed"),
-			Ramp: time.Duration(rapid.SampledFrom([]int64{0, 10e9}).Draw(rt, "ramp")),
+			Explore: time.Duration(rapid.SampledFrom([]int64{0, 1e6, 10e9}).Draw(rt, "explore")),
+			Ramp:    time.Duration(rapid.SampledFrom([]int64{0, 10e9}).Draw(rt, "ramp")),
+		}
+		if yes.Draw(rt, "classes") {
+			settings.Classes = new(ewma.Classes)
 		}
 		r := rigWith(t, settings, "a", "b", "c")
 		now := core.Instant(0)
@@ -46,7 +50,7 @@ func TestCostProperties(t *testing.T) {
 			r.begin(t, now, slot).Settle(now, core.Sample{Outcome: core.Abandoned}) // the survey
 			idle := check(slot)
 			l := new(core.Lease)
-			if !r.Begin(now, &core.Ask{}, l) {
+			if !r.Begin(now, &core.Ask{Class: rapid.Uint8Range(0, 20).Draw(rt, "class")}, l) {
 				rt.Fatal("begin: got no lease")
 			}
 			if busy := check(slot); busy < idle {

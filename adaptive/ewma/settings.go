@@ -30,9 +30,17 @@ type Settings struct {
 	// Seed: a member without a sample is taken for as fast as the median, and given one
 	// attempt at a time until its first answer. Otherwise it is taken for the fastest.
 	Seed bool
+	// Explore is how long a member that has nothing pending is left alone before one
+	// decision takes it as free, and longer where that would take more than one attempt in
+	// 200 from the others. go-zero picks what was not picked for 1 s, kratos for 3 s. 0:
+	// never.
+	Explore time.Duration
 	// Ramp is how long a member that has come (back) into use is made to look slower
 	// than it is: ten times at first, evenly less until then. 0: never.
 	Ramp time.Duration
+	// Classes: a latency is measured by what its class of requests takes at the pool, whose
+	// estimators share the pointer. nil: whatever was asked is the same.
+	Classes *Classes
 }
 
 // Defaults, as the lab has found them (see README.md in the folder above).
@@ -67,9 +75,9 @@ func Defaults() Settings {
 
 // Validate reports what is wrong with the settings.
 func (s Settings) Validate() error {
-	if s.Decay <= 0 || s.Samples < 0 || !(s.Near >= 0 && s.Near < 1) || s.Penalty < 0 || s.Ramp < 0 {
-		return fmt.Errorf("ewma: decay %v, samples %d, near %v, penalty %v, ramp %v: expected decay above 0, near from 0 to below 1, the others at least 0",
-			s.Decay, s.Samples, s.Near, s.Penalty, s.Ramp)
+	if s.Decay <= 0 || s.Samples < 0 || !(s.Near >= 0 && s.Near < 1) || s.Penalty < 0 || s.Explore < 0 || s.Ramp < 0 {
+		return fmt.Errorf("ewma: decay %v, samples %d, near %v, penalty %v, explore %v, ramp %v: expected decay above 0, near from 0 to below 1, the others at least 0",
+			s.Decay, s.Samples, s.Near, s.Penalty, s.Explore, s.Ramp)
 	}
 	return nil
 }

@@ -34,6 +34,11 @@ type Guards struct {
 	// Drift lets an estimate that is not confirmed drift to the median. Default true.
 	Drift bool `yaml:"drift,omitempty" doc:"whether an estimate that is not confirmed drifts to the median"`
 
+	// Explore is after how long an endpoint that nobody has asked, and that has nothing
+	// pending, gets one request whatever it is taken for; longer where that would be more
+	// than one request in 200; 0 to 1h. Default 0: never, since drift brings it back.
+	Explore time.Duration `yaml:"explore,omitempty" doc:"after how long an endpoint that was not asked gets one request, whatever it is taken for; 0: never"`
+
 	// Seed takes a new endpoint for as fast as the median, and gives it one request at a
 	// time until it has answered. Default true.
 	Seed bool `yaml:"seed,omitempty" doc:"whether a new endpoint is taken for as fast as the median, and gets one request at a time until it has answered"`
@@ -42,6 +47,11 @@ type Guards struct {
 	// than it is, ten times at first; 0 to 1h. Default 0: what it is made to look, it
 	// looks by itself when it is cold.
 	SlowStart time.Duration `yaml:"slow_start,omitempty" doc:"how long an endpoint that comes (back) into use is made to look slower than it is; 0: not at all"`
+
+	// Classes compares a latency with those of the same route, where several routes share
+	// the pool: an endpoint that happened to get slow requests does not look slow. The
+	// sixteenth route and those after it count as one. Not with reported. Default false.
+	Classes bool `yaml:"classes,omitempty" doc:"whether latencies are compared route by route, where several share the pool"`
 
 	// ScanUpTo is the number of endpoints up to which all of them are compared instead
 	// of some drawn, as long as that takes no more than a hundredth of a core, 0 to
@@ -74,8 +84,10 @@ func (g *Guards) derive(d Guards, has func(string) bool) {
 		"peak":         func() { g.Peak = d.Peak },
 		"age":          func() { g.Age = d.Age },
 		"drift":        func() { g.Drift = d.Drift },
+		"explore":      func() { g.Explore = d.Explore },
 		"seed":         func() { g.Seed = d.Seed },
 		"slow_start":   func() { g.SlowStart = d.SlowStart },
+		"classes":      func() { g.Classes = d.Classes },
 		"scan_up_to":   func() { g.ScanUpTo = d.ScanUpTo },
 		"most_choices": func() { g.MostChoices = d.MostChoices },
 		"trust":        func() { g.Trust = d.Trust },
@@ -97,6 +109,10 @@ func (g *Guards) validate(s *Strategy, report strict.Report) {
 	between(report, "samples", g.Samples, 0, 10_000)
 	between(report, "near", g.Near, 0, 0.99)
 	within(report, "penalty", g.Penalty, 0, time.Hour)
+	if g.Classes && s.Reported {
+		report("classes", "does not go with reported")
+	}
+	within(report, "explore", g.Explore, 0, time.Hour)
 	within(report, "slow_start", g.SlowStart, 0, time.Hour)
 	if s.Draws() {
 		between(report, "scan_up_to", g.ScanUpTo, 0, 100_000)

@@ -22,6 +22,10 @@ func TestGuardRules(t *testing.T) {
 		{"penalty: 1h", ""},
 		{"penalty: -1s", "penalty: " + span + "-1s"},
 		{"penalty: 61m", "penalty: " + span + "1h1m0s"},
+		{"explore: 0s", ""},
+		{"explore: 1h", ""},
+		{"explore: -1s", "explore: " + span + "-1s"},
+		{"explore: 61m", "explore: " + span + "1h1m0s"},
 		{"slow_start: 0s", ""},
 		{"slow_start: 1h", ""},
 		{"slow_start: -1s", "slow_start: " + span + "-1s"},
@@ -35,6 +39,8 @@ func TestGuardRules(t *testing.T) {
 		{"most_choices: 9", "most_choices: expected a number from 2 to 8, found 9"},
 		{"choices: 8", ""},
 		{"choices: 5, most_choices: 4", "most_choices: expected a number from 5 to 8, found 4"},
+		{"classes: true", ""},
+		{"classes: true, reported: true", "classes: does not go with reported"},
 		{"peak: true, age: false, drift: false, seed: false, trust: false", ""},
 	} {
 		text := "version: 1\npools: [{name: a, endpoints: [http://h], strategy: {" + test.settings + "}}]"
@@ -52,8 +58,8 @@ func TestGuardRules(t *testing.T) {
 // Guards belong to strategies that estimate latency, and of these to what they do.
 func TestGuardsOfNone(t *testing.T) {
 	for _, setting := range []string{
-		"samples: 1", "near: 0.1", "penalty: 1s", "peak: true", "age: true", "drift: true", "seed: true",
-		"slow_start: 1s", "scan_up_to: 1", "most_choices: 2", "trust: true",
+		"samples: 1", "near: 0.1", "penalty: 1s", "peak: true", "age: true", "drift: true", "explore: 1s", "seed: true",
+		"slow_start: 1s", "classes: true", "scan_up_to: 1", "most_choices: 2", "trust: true",
 	} {
 		for _, name := range []string{"round-robin", "p2c-least-requests"} {
 			text := "version: 1\npools: [{name: a, endpoints: [http://h], strategy: {name: " + name + ", " + setting + "}}]"
@@ -78,9 +84,9 @@ func TestGuardsOfNone(t *testing.T) {
 // What is mentioned is kept, whatever the default; the rest has the defaults of the
 // strategy that is named.
 func TestGuardsDerive(t *testing.T) {
-	all := Guards{7, 0.2, time.Second, true, false, false, false, time.Minute, 3, 4, false}
+	all := Guards{7, 0.2, time.Second, true, false, false, time.Hour, false, time.Minute, true, 3, 4, false}
 	for settings, want := range map[string]Strategy{
-		"samples: 7, near: 0.2, penalty: 1s, peak: true, age: false, drift: false, seed: false, slow_start: 1m, scan_up_to: 3, most_choices: 4, trust: false": {
+		"samples: 7, near: 0.2, penalty: 1s, peak: true, age: false, drift: false, explore: 1h, seed: false, slow_start: 1m, classes: true, scan_up_to: 3, most_choices: 4, trust: false": {
 			Name: "p2c-ewma", Decay: 3 * time.Second, Guards: all, Choices: 2},
 		"name: ewma": {Name: "ewma", Decay: 3 * time.Second, Guards: Guards{
 			Samples: 10, Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true, Trust: true}},

@@ -66,6 +66,8 @@ type Route struct {
 	Limit   *Limit // nil for none
 	Cost    int    // how many requests one counts for in the limits; 0 counts as 1
 	Metrics *telemetry.Route
+
+	class uint8 // its number among the routes to its pool, as they were given
 }
 
 // Options are what a Proxy is made of.
@@ -94,6 +96,7 @@ type Proxy struct {
 
 // New returns a proxy.
 func New(o Options) *Proxy {
+	classify(o.Routes)
 	p := &Proxy{options: o, routes: ordered(o.Routes)}
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:      p.rewrite,
@@ -147,6 +150,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x := &exchange{pool: pool, now: p.options.Now, client: r.Context(), out: out}
 	x.request.Ask.Key = p.key(pool.Affinity, r)
+	x.request.Ask.Class = matched.class
 	x.request.Ask.Priority = p.priority(pool, r)
 	if x.why = p.account(matched, r, began); x.why != nil {
 		x.request.Ask.Why = &x.why.Decision

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"cmp"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -52,6 +53,16 @@ func ordered(routes []Route) []*Route {
 		)
 	})
 	return list
+}
+
+// classify numbers the routes to each pool, up to the 255 that a class can be.
+func classify(routes []Route) {
+	seen := map[*Pool]uint8{}
+	for i := range routes {
+		r := &routes[i]
+		r.class = seen[r.Pool]
+		seen[r.Pool] = min(r.class, math.MaxUint8-1) + 1
+	}
 }
 
 // route is the first route that matches, or nil.

@@ -1,8 +1,11 @@
 package proxy_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 
+	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/proxy"
 )
 
@@ -108,5 +111,48 @@ func TestRoutesPrecedence(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// heard is a picker of the first that notes the classes asked for.
+type heard struct{ classes chan uint8 }
+
+func (h heard) Pick(_ *core.View, a *core.Ask, _ core.Instant, _ rand.Source) (core.Choice, bool) {
+	h.classes <- a.Class
+	return core.Choice{}, true
+}
+
+// Routes that share a pool have a class each, in the order in which they stand, and there
+// is no class beyond 255.
+func TestRouteClasses(t *testing.T) {
+	h := heard{make(chan uint8, 1)}
+	const many = 258
+	g := newRig(t, plan{endpoints: urls(newBackend(t, say(200, ""))), routes: func(base []proxy.Route) []proxy.Route {
+		shared, other := *base[0].Pool, *base[0].Pool
+		for _, pool := range []*proxy.Pool{&shared, &other} {
+			r := core.NewRouter(core.Config{
+				Driver: core.Driver{Source: proxy.Source{}}, Picker: h,
+				Equip:  func(*core.Member) core.Parts { return core.Parts{} },
+				Policy: core.Policy{Attempts: 1},
+			})
+			m := base[0].Pool.Router.View().Members[0]
+			if err := r.Update(0, []core.Endpoint{{Key: m.Key, Weight: 1, Target: m.Target}}); err != nil {
+				t.Fatal(err)
+			}
+			pool.Router = r
+		}
+		var all []proxy.Route
+		for i := range many {
+			all = append(all, proxy.Route{Name: "web", Match: proxy.Match{PathPrefix: fmt.Sprint("/", i)}, Pool: &shared})
+		}
+		return append(all, proxy.Route{Name: "web", Match: proxy.Match{PathPrefix: "/other"}, Pool: &other})
+	}})
+	for path, want := range map[string]uint8{"/0": 0, "/1": 1, "/255": 255, "/256": 255, "/257": 255, "/other": 0} {
+		if got := g.do(t, g.request(t, "GET", path, nil)); got.status != 200 {
+			t.Fatalf("%s: got %d", path, got.status)
+		}
+		if got := <-h.classes; got != want {
+			t.Errorf("class of %s: got %d, want %d", path, got, want)
+		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 // switches it off, or on where it is off by default; and its decay, three times as long as
 // the default. panic_threshold is the pool's.
 var Guards = []string{
-	"samples=0", "near=0", "penalty=0s", "peak=true", "age=false", "drift=false", "seed=false", "scan_up_to=0",
-	"most_choices=2", "trust=false", "slow_start=10s", "decay=10s", "panic_threshold=0",
+	"samples=0", "near=0", "penalty=0s", "peak=true", "age=false", "drift=false", "explore=10s", "seed=false",
+	"scan_up_to=0", "most_choices=2", "trust=false", "slow_start=10s", "classes=true", "decay=10s", "panic_threshold=0",
 }
 
 // Ablation is what the guards are worth in several scenarios.
