@@ -6,8 +6,8 @@
 //     signal is thin (fewer than two of the ready members, or fewer than half of
 //     them, have ever answered, or none of them lately) or flat (their costs and latencies lie within
 //     Flat of each other and none has more pending than another: there is nothing to
-//     choose by; or their latencies lie within Same: work as regular as that is best
-//     dealt out in turn). A member that has not answered lately since the strategy does
+//     choose by; or their latencies lie within Same and the strategy does not look at
+//     everybody: work as regular as that is better dealt out in turn than drawn for). A member that has not answered lately since the strategy does
 //     without it is no want of signal: its estimate has drifted to the others' median,
 //     and before long it is asked. But it does not bear witness that all are alike.
 //   - panic: round robin over every member that is neither full nor drained,
@@ -126,6 +126,13 @@ func (p *Picker) Survey(now core.Instant, s core.Survey) {
 	p.now.Store(uint32(mode)<<8 | uint32(reason))
 }
 
+// whole tells whether the strategy looks at everybody: then it finds by itself what turns
+// would find.
+func (p *Picker) whole() bool {
+	own, ok := p.own.(interface{ Whole() bool })
+	return ok && own.Whole()
+}
+
 // judge is the mode that a survey calls for.
 func (p *Picker) judge(s core.Survey) (core.Mode, core.Reason) {
 	switch {
@@ -135,7 +142,7 @@ func (p *Picker) judge(s core.Survey) (core.Mode, core.Reason) {
 	case s.Fresh == 0 || s.Known < 2 || 2*s.Known < s.Ready:
 		return core.Fallback, core.SignalThin
 	case s.Fresh < 2 || 2*s.Fresh < s.Ready: // too few to call the others equal
-	case s.Level && s.HighCost <= s.LowCost*(1+Flat) && s.Spread <= 1+Flat, s.Fresh == s.Ready && s.Spread <= 1+Same && s.HighCost <= rough*s.LowCost:
+	case s.Level && s.HighCost <= s.LowCost*(1+Flat) && s.Spread <= 1+Flat, !p.whole() && s.Fresh == s.Ready && s.Spread <= 1+Same && s.HighCost <= rough*s.LowCost:
 		return core.Fallback, core.SignalFlat
 	}
 	return core.Adaptive, core.ReasonNone

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/adaptive/fallback"
 	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/core/pick"
 )
 
 const (
@@ -260,6 +261,33 @@ func TestPlans(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("turns in %s: got %v, want %v", mode(p), got, c.want)
+		}
+	}
+}
+
+// wholly is a picker that looks at everybody, or not.
+type wholly struct {
+	core.Picker
+	yes bool
+}
+
+func (w wholly) Whole() bool { return w.yes }
+
+// Who looks at everybody finds by itself what turns would find; that nobody costs more than
+// another is flat for it, too.
+func TestSameToWhoLooksAtEverybody(t *testing.T) {
+	for _, c := range []struct {
+		whole  bool
+		survey core.Survey
+		want   string
+	}{
+		{false, same, fellFlat}, {true, same, adaptive},
+		{false, flat, fellFlat}, {true, flat, fellFlat},
+	} {
+		p := fallback.New(wholly{pick.Random{}, c.whole}, goesLatency, threshold)
+		p.Survey(0, c.survey)
+		if got := mode(p); got != c.want {
+			t.Errorf("whole %t, spread %v: got %s, want %s", c.whole, c.survey.Spread, got, c.want)
 		}
 	}
 }

@@ -103,9 +103,12 @@ func TestScanAfforded(t *testing.T) {
 		rate float64
 		want int
 	}{{0, 12}, {41_666, 12}, {41_667, 8}, {62_500, 8}, {250_000, 2}, {1e300, 2}, {1e-300, 12}, {20, 12}} {
-		p.Survey(0, core.Survey{Rate: step.rate})
+		p.Survey(0, core.Survey{Members: 12, Rate: step.rate})
 		if got := looks(); got != step.want {
 			t.Errorf("at %v a second: got %d looks, want %d", step.rate, got, step.want)
+		}
+		if got := p.Whole(); got != (step.want == 12) {
+			t.Errorf("at %v a second: whole: got %t", step.rate, got)
 		}
 	}
 }

@@ -64,6 +64,7 @@ type Picker struct {
 	draws    [pick.MaxChoices + 1]*pick.Choices // by how many
 	d        atomic.Int32
 	affords  atomic.Int32 // how many looks a decision can be afforded
+	whole    atomic.Bool  // as of the last survey, everybody is looked at
 }
 
 // New returns a picker. The settings are expected to be valid.
@@ -96,6 +97,9 @@ func (p *Picker) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Sour
 	return p.draws[p.d.Load()].Pick(v, a, now, src)
 }
 
+// Whole tells whether decisions look at everybody at present.
+func (p *Picker) Whole() bool { return p.whole.Load() }
+
 // Survey implements core.Surveyed: it sets how many are looked at.
 func (p *Picker) Survey(_ core.Instant, s core.Survey) {
 	affords := math.MaxInt32 - 1.0
@@ -103,6 +107,7 @@ func (p *Picker) Survey(_ core.Instant, s core.Survey) {
 		affords = min(affords, thrift/s.Rate)
 	}
 	p.affords.Store(int32(affords))
+	p.whole.Store(s.Members <= p.settings.ScanUpTo && float64(s.Members) <= affords)
 	d := min(affords, float64(p.settings.MostChoices))
 	if s.Suspects > 0 {
 		share := min(float64(s.Suspects)/float64(s.Fresh), 0.99)

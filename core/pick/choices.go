@@ -10,6 +10,9 @@ import (
 // evenly.
 type Scan struct{ Score Score }
 
+// Whole tells that decisions look at everybody.
+func (Scan) Whole() bool { return true }
+
 // LeastRequests is the full scan for the least pending attempts per weight.
 func LeastRequests() Scan { return Scan{Load} }
 
