@@ -133,6 +133,16 @@ func (p *Picker) whole() bool {
 	return ok && own.Whole()
 }
 
+// flat tells that there is nothing to choose by: no cost, no latency, nothing pending.
+func flat(s core.Survey) bool {
+	return s.Level && s.HighCost <= s.LowCost*(1+Flat) && s.Spread <= 1+Flat
+}
+
+// same tells that all answer alike, whatever is pending.
+func same(s core.Survey) bool {
+	return s.Fresh == s.Ready && s.Spread <= 1+Same && s.HighCost <= rough*s.LowCost
+}
+
 // judge is the mode that a survey calls for.
 func (p *Picker) judge(s core.Survey) (core.Mode, core.Reason) {
 	switch {
@@ -142,7 +152,7 @@ func (p *Picker) judge(s core.Survey) (core.Mode, core.Reason) {
 	case s.Fresh == 0 || s.Known < 2 || 2*s.Known < s.Ready:
 		return core.Fallback, core.SignalThin
 	case s.Fresh < 2 || 2*s.Fresh < s.Ready: // too few to call the others equal
-	case s.Level && s.HighCost <= s.LowCost*(1+Flat) && s.Spread <= 1+Flat, !p.whole() && s.Fresh == s.Ready && s.Spread <= 1+Same && s.HighCost <= rough*s.LowCost:
+	case flat(s), !p.whole() && same(s):
 		return core.Fallback, core.SignalFlat
 	}
 	return core.Adaptive, core.ReasonNone

@@ -22,7 +22,7 @@ func list(c *cli.Call) error {
 	}
 	all, err := load(dir, names, scenario.Sim)
 	for _, s := range all {
-		fmt.Fprintf(c.Stdout, "%-14s %s\n", s.Name, s.Models)
+		fmt.Fprintf(c.Stdout, "%-18s %s\n", s.Name, s.Models)
 	}
 	return err
 }

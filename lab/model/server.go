@@ -138,8 +138,12 @@ func (s *Server) Arrive(now core.Instant, j Job) {
 			return
 		}
 	}
-	busy, waiting := s.station.load()
-	if !s.station.accept(now, job{j.ID, factor * float64(j.Demand), now, int32(busy + waiting)}) {
+	taken := job{id: j.ID, work: factor * float64(j.Demand), arrived: now}
+	if s.reports.on { // who else asks
+		busy, waiting := s.station.load()
+		taken.others = int32(busy + waiting)
+	}
+	if !s.station.accept(now, taken) {
 		s.answer(now, j.ID, Overfull)
 	}
 }

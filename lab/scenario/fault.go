@@ -80,7 +80,7 @@ func (f Fault) String() string {
 func (f Fault) what() string {
 	some := ""
 	if f.Share > 0 && f.Share < 1 {
-		some = fmt.Sprintf(" %g%% of the requests", 100*f.Share)
+		some = fmt.Sprintf(" %.4g%% of the requests", 100*f.Share)
 	}
 	switch f.Kind {
 	case Flip:
@@ -88,11 +88,11 @@ func (f Fault) what() string {
 	case Pause:
 		return "stops"
 	case Antagonist:
-		return fmt.Sprintf("a neighbour takes %g%% for %v in %v", 100*f.Share, f.On, f.On+f.Off)
+		return fmt.Sprintf("a neighbour takes %.4g%% for %v in %v", 100*f.Share, f.On, f.On+f.Off)
 	case Crowding:
 		return fmt.Sprintf("slower by %g%% for each other request", 100*f.Slope)
 	case ColdCache:
-		return fmt.Sprintf("%g%% of the requests, falling to nothing, %gx slower", 100*f.Share, f.Factor)
+		return fmt.Sprintf("%.4g%% of the requests, falling to nothing, %gx slower", 100*f.Share, f.Factor)
 	case Error:
 		return fmt.Sprintf("answers%s %d after %v", some, f.Code, f.Latency)
 	case Hang:
