@@ -121,7 +121,7 @@ func subjectsOf(s stat.Summary) (all []string) {
 }
 
 func TestList(t *testing.T) {
-	want := "short          The short one.\ntiny           The tiny one.\n"
+	want := "short              The short one.\ntiny               The tiny one.\n"
 	if got := must(t, "list", "--scenarios", scenarios(t)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
