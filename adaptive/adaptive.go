@@ -53,9 +53,6 @@ func estimation(s config.Strategy) ewma.Settings {
 		Decay: s.Decay, Samples: s.Samples, Near: s.Near, Penalty: s.Penalty, Peak: s.Peak,
 		Age: s.Age, Drift: s.Drift, Explore: s.Explore, Seed: s.Seed, Ramp: s.SlowStart,
 	}
-	if s.Classes {
-		e.Classes = new(ewma.Classes)
-	}
 	return e
 }
 

@@ -16,8 +16,12 @@ func estimatorOf(s config.Strategy) func(*core.Member) core.Estimator {
 	switch {
 	case s.Estimates():
 		settings := estimation(s)
-		if s.Reported {
+		switch {
+		case s.Reported:
 			return func(m *core.Member) core.Estimator { return probe.NewStrain(ewma.New(m, &settings)) }
+		case s.Classes:
+			classes := new(ewma.Classes)
+			return func(m *core.Member) core.Estimator { return classes.Estimator(m, &settings) }
 		}
 		return func(m *core.Member) core.Estimator { return ewma.New(m, &settings) }
 	case s.Reported:

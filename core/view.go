@@ -32,7 +32,8 @@ type Survey struct {
 	Known     int     // ready ones with a latency, however old
 	Fresh     int     // ready ones with a latency that is to be trusted
 	Median    float64 // of the fresh latencies, seconds; 0 when there is none
-	Suspects  int     // of the fresh ones, those at least twice as slow as the fastest quarter
+	Fast      float64 // the greatest of the fastest quarter of the fresh latencies, seconds; 0 when there is none
+	Suspects  int     // of the fresh ones, those at least twice as slow as that
 	Rate      float64 // attempts a second at all members, of late; 0 while that is not known
 	Spread    float64 // of the fresh latencies: the greatest over the least; 0 when there are not two
 	LowCost   float64 // least and greatest cost among the ready ones, seconds
@@ -193,8 +194,9 @@ func (p *PoolState) survey(v *View, now Instant) Survey {
 		if n > 1 {
 			s.Spread = p.sorted[n-1] / p.sorted[0]
 		}
-		fast, _ := slices.BinarySearch(p.sorted, suspicious*p.sorted[n/4])
-		s.Suspects = n - fast
+		s.Fast = p.sorted[n/4]
+		well, _ := slices.BinarySearch(p.sorted, suspicious*s.Fast)
+		s.Suspects = n - well
 	}
 	p.pace(now, asked, s.Undrained)
 	s.Rate = p.perSecond

@@ -53,7 +53,7 @@ func TestSurvey(t *testing.T) {
 	p.gates["e"].verdict = core.Barred
 	update(t, p.Router, append(endpoints("a", "b", "c", "d", "e"), core.Endpoint{Key: "f"})...)
 	p.begin(t, 0)
-	want := core.Survey{Members: 6, Undrained: 5, Open: 4, Ready: 3, Known: 3, Fresh: 2, Median: 30, Suspects: 1, Spread: 3, LowCost: 1, HighCost: 3, Level: true}
+	want := core.Survey{Members: 6, Undrained: 5, Open: 4, Ready: 3, Known: 3, Fresh: 2, Median: 30, Fast: 10, Suspects: 1, Spread: 3, LowCost: 1, HighCost: 3, Level: true}
 	if diff := cmp.Diff([]core.Survey{want}, l.heard); diff != "" {
 		t.Errorf("survey (-want +got):\n%s", diff)
 	}

@@ -45,6 +45,44 @@ func (c *Classes) alike(class uint8, now core.Instant, o core.Outcome, x float64
 	return x * all / of
 }
 
+// ClassedEstimator is an Estimator that measures a latency by what its class of requests
+// takes at the pool. It is a type of its own so that who does without classes does not pay
+// for them. Safe for concurrent use.
+type ClassedEstimator struct {
+	Estimator
+	classes *Classes
+}
+
+// Estimator returns the estimator of a member, as New does.
+func (c *Classes) Estimator(m *core.Member, s *Settings) *ClassedEstimator {
+	e := &ClassedEstimator{classes: c}
+	e.Estimator.set(m, s)
+	return e
+}
+
+// AnsweredOf implements core.Classed.
+func (e *ClassedEstimator) AnsweredOf(class uint8, now core.Instant, s core.Sample) {
+	e.spoke(now)
+	e.learnOf(class, now, s)
+}
+
+// EndOf implements core.Classed.
+func (e *ClassedEstimator) EndOf(class uint8, now core.Instant, s core.Sample) {
+	if e.ended(s) {
+		e.learnOf(class, now, s)
+	}
+}
+
+// learnOf takes in what a sample of a class stands for.
+func (e *ClassedEstimator) learnOf(class uint8, now core.Instant, s core.Sample) {
+	if x, ok := e.taught(s); ok {
+		if !s.Outcome.Failed() {
+			x = e.classes.alike(class, now, s.Outcome, x)
+		}
+		e.take(now, s.Outcome, x)
+	}
+}
+
 // average is a word as an Estimator has it, without any guard.
 type average struct{ word atomic.Uint64 }
 

@@ -13,20 +13,20 @@ import (
 )
 
 // classed is an estimator of a member by class, with its peer's.
-func classed(t testing.TB) (e, peer *ewma.Estimator) {
+func classed(t testing.TB) (e, peer *ewma.ClassedEstimator) {
 	t.Helper()
 	r := newRig(t, "a", "b")
-	s := with(func(s *ewma.Settings) { s.Classes = new(ewma.Classes) })
-	return ewma.New(r.member(0), &s), ewma.New(r.member(1), &s)
+	s, classes := classic, new(ewma.Classes)
+	return classes.Estimator(r.member(0), &s), classes.Estimator(r.member(1), &s)
 }
 
 // answer teaches a latency of a class.
-func answer(e *ewma.Estimator, now core.Instant, class uint8, latency time.Duration) {
+func answer(e *ewma.ClassedEstimator, now core.Instant, class uint8, latency time.Duration) {
 	e.AnsweredOf(class, now, core.Sample{FirstAnswer: latency, Total: latency})
 }
 
 // estimate is what is known of the latency at 0.
-func estimate(e *ewma.Estimator) float64 {
+func estimate(e *ewma.ClassedEstimator) float64 {
 	seconds, _ := e.Latency(0)
 	return seconds
 }

@@ -66,13 +66,9 @@ type Estimator struct {
 	// taken is the latency that the member was taken for lately, and when; 0 when that
 	// is not known. To project takes as long as all the rest of a decision about a
 	// member, and changes next to nothing within a small part of the memory.
-	taken atomic.Uint64
-	holds uint32 // ticks for which taken holds
-	// waiting counts the attempts that have not been answered yet; silent is the
-	// Instant since which the member has owed an answer, meaningful while waiting
-	// is above 0.
-	waiting  atomic.Int64
-	silent   atomic.Int64
+	taken    atomic.Uint64
+	holds    uint32 // ticks for which taken holds
+	debt     debt
 	asked    atomic.Int64 // the Instant of the last attempt; kept only to explore
 	member   *core.Member
 	decay    float64 // seconds
@@ -82,7 +78,14 @@ type Estimator struct {
 // New returns the estimator of a member. The settings, of which it takes a copy, are
 // expected to be valid.
 func New(m *core.Member, s *Settings) *Estimator {
-	return &Estimator{member: m, settings: *s, decay: s.Decay.Seconds(), holds: uint32(s.Decay >> tickBits / holdsFor)}
+	e := new(Estimator)
+	e.set(m, s)
+	return e
+}
+
+func (e *Estimator) set(m *core.Member, s *Settings) {
+	e.member, e.settings, e.decay = m, *s, s.Decay.Seconds()
+	e.holds = uint32(s.Decay >> tickBits / holdsFor)
 }
 
 // memory is the time constant in force, in seconds.
@@ -134,10 +137,7 @@ func (e *Estimator) takenFor(now core.Instant) (seconds float64, known bool) {
 	if samples == 0 {
 		return 0, false
 	}
-	median := e.member.Pool().MedianLatency()
-	latency := float32(e.level(e.project(estimate, idle, median), median))
-	e.taken.Store(uint64(math.Float32bits(latency))<<32 | uint64(tick))
-	return float64(latency), true
+	return e.hold(now, e.project(estimate, idle, e.member.Pool().MedianLatency())), true
 }
 
 // level takes a latency near the median for the median.
@@ -151,10 +151,10 @@ func (e *Estimator) level(latency, median float64) float64 {
 // owed is how long the member has owed an answer without giving any, in seconds; 0 when it
 // owes none.
 func (e *Estimator) owed(now core.Instant) float64 {
-	if !e.settings.Age || e.waiting.Load() <= 0 {
+	if !e.settings.Age {
 		return 0
 	}
-	return now.Sub(core.Instant(e.silent.Load())).Seconds()
+	return e.debt.age(now)
 }
 
 // ramp is the share of its traffic that a member is to get for how long it has been in
@@ -189,60 +189,73 @@ func (e *Estimator) Begin(now core.Instant) {
 	if e.settings.Explore > 0 {
 		e.asked.Store(int64(now))
 	}
-	if e.waiting.Add(1) == 1 {
-		e.silent.Store(int64(now))
-	}
+	e.debt.begin(now)
 }
 
 // Answered implements core.Estimator.
-func (e *Estimator) Answered(now core.Instant, s core.Sample) { e.AnsweredOf(0, now, s) }
-
-// AnsweredOf implements core.Classed.
-func (e *Estimator) AnsweredOf(class uint8, now core.Instant, s core.Sample) {
-	e.silent.Store(int64(now))
-	e.waiting.Add(-1)
-	e.learn(class, now, s)
+func (e *Estimator) Answered(now core.Instant, s core.Sample) {
+	e.spoke(now)
+	e.learn(now, s)
 }
 
 // End implements core.Estimator.
-func (e *Estimator) End(now core.Instant, s core.Sample) { e.EndOf(0, now, s) }
-
-// EndOf implements core.Classed.
-func (e *Estimator) EndOf(class uint8, now core.Instant, s core.Sample) {
-	if s.FirstAnswer < 0 {
-		e.waiting.Add(-1)
-	}
-	if !s.Told {
-		e.learn(class, now, s)
+func (e *Estimator) End(now core.Instant, s core.Sample) {
+	if e.ended(s) {
+		e.learn(now, s)
 	}
 }
 
-// learn takes a sample in.
-func (e *Estimator) learn(class uint8, now core.Instant, s core.Sample) {
-	x, ok := e.taught(s)
-	if !ok {
-		return
+// spoke notes the first byte of an answer.
+func (e *Estimator) spoke(now core.Instant) {
+	e.debt.answered(now)
+}
+
+// ended notes the end of an attempt, and tells whether it teaches what was not learned
+// before.
+func (e *Estimator) ended(s core.Sample) bool {
+	if s.FirstAnswer < 0 {
+		e.debt.end()
 	}
-	if c := e.settings.Classes; c != nil && !s.Outcome.Failed() {
-		x = c.alike(class, now, s.Outcome, x)
+	return !s.Told
+}
+
+// learn takes in what a sample stands for.
+func (e *Estimator) learn(now core.Instant, s core.Sample) {
+	if x, ok := e.taught(s); ok {
+		e.take(now, s.Outcome, x)
 	}
+}
+
+// take takes in a latency of x seconds.
+func (e *Estimator) take(now core.Instant, o core.Outcome, x float64) {
 	for {
 		old := e.word.Load()
-		estimate, idle, samples := unpack(old, now)
-		floor := e.floor(s.Outcome, estimate, idle, samples)
+		before, idle, samples := unpack(old, now)
+		floor := e.floor(o, before, idle, samples)
+		estimate := before
 		switch {
-		case s.Outcome == core.Overtaken && samples > 0 && x <= estimate:
+		case o == core.Overtaken && samples > 0 && x <= estimate:
 			return // a lower bound, and no news
 		case samples == 0 || e.settings.Peak && x > estimate:
 			estimate = x
 		default:
 			estimate += (x - estimate) * weight(idle, e.memory(), samples)
 		}
-		if e.word.CompareAndSwap(old, pack(max(estimate, floor), samples+1, now)) {
-			e.taken.Store(0)
+		estimate = max(estimate, floor)
+		if e.word.CompareAndSwap(old, pack(estimate, samples+1, now)) {
+			if samples < counted || math.Abs(estimate-before) > before/holdsFor {
+				e.hold(now, estimate) // else what it is taken for is as good for as long as it holds
+			}
 			return
 		}
 	}
+}
+
+// hold has the member taken for a latency, levelled, for a while from now on.
+func (e *Estimator) hold(now core.Instant, latency float64) float64 {
+	taken := float32(e.level(max(latency, least), e.member.Pool().MedianLatency()))
+	e.taken.Store(uint64(math.Float32bits(taken))<<32 | uint64(uint32(now>>tickBits)))
+	return float64(taken)
 }
 
 // weight is the share of a new sample in an average that is idle seconds old and made of so

@@ -32,10 +32,12 @@ func TestCostProperties(t *testing.T) {
 			Explore: time.Duration(rapid.SampledFrom([]int64{0, 1e6, 10e9}).Draw(rt, "explore")),
 			Ramp:    time.Duration(rapid.SampledFrom([]int64{0, 10e9}).Draw(rt, "ramp")),
 		}
+		equip := func(m *core.Member) core.Estimator { return ewma.New(m, &settings) }
 		if yes.Draw(rt, "classes") {
-			settings.Classes = new(ewma.Classes)
+			classes := new(ewma.Classes)
+			equip = func(m *core.Member) core.Estimator { return classes.Estimator(m, &settings) }
 		}
-		r := rigWith(t, settings, "a", "b", "c")
+		r := equipped(t, equip, "a", "b", "c")
 		now := core.Instant(0)
 		check := func(slot int) float64 {
 			cost := r.member(slot).Cost(now)

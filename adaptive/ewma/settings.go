@@ -38,9 +38,6 @@ type Settings struct {
 	// Ramp is how long a member that has come (back) into use is made to look slower
 	// than it is: ten times at first, evenly less until then. 0: never.
 	Ramp time.Duration
-	// Classes: a latency is measured by what its class of requests takes at the pool, whose
-	// estimators share the pointer. nil: whatever was asked is the same.
-	Classes *Classes
 }
 
 // Defaults, as the lab has found them (see README.md in the folder above).

@@ -22,6 +22,17 @@ func (w watched) Cost(core.Instant) float64 { *w.looks++; return 1 }
 // watch is a view of n members, and how many of them the picker looks at for a decision.
 func watch(t *testing.T, p core.Picker, n int) (looks func() int) {
 	t.Helper()
+	return watchWith(t, p, n, func(int) float64 { return 1 })
+}
+
+// watchWeighted is watch for members of weights 4 to 6.
+func watchWeighted(t *testing.T, p core.Picker, n int) (looks func() int) {
+	t.Helper()
+	return watchWith(t, p, n, func(i int) float64 { return float64(4 + i%3) })
+}
+
+func watchWith(t *testing.T, p core.Picker, n int, weight func(int) float64) (looks func() int) {
+	t.Helper()
 	seen := 0
 	r := core.NewRouter(core.Config{
 		Driver: core.Driver{Source: rand.NewPCG(1, 2)},
@@ -30,7 +41,7 @@ func watch(t *testing.T, p core.Picker, n int) (looks func() int) {
 	})
 	es := make([]core.Endpoint, n)
 	for i := range es {
-		es[i] = core.Endpoint{Key: fmt.Sprint(i), Weight: 1}
+		es[i] = core.Endpoint{Key: fmt.Sprint(i), Weight: weight(i)}
 	}
 	if err := r.Update(0, es); err != nil {
 		t.Fatal(err)
@@ -91,6 +102,23 @@ func TestDraws(t *testing.T) {
 		p.Survey(0, c.survey)
 		if got := looks(); got != c.want {
 			t.Errorf("%s: got %d draws, want %d", c.what, got, c.want)
+		}
+	}
+}
+
+// From two on, no more are drawn once the best of them costs at most one and a half times
+// what the fastest quarter takes, whatever its weight.
+func TestDrawsUntilContent(t *testing.T) {
+	for _, c := range []struct {
+		fast float64
+		want int
+	}{{0, 8}, {0.66, 8}, {0.67, 2}, {5, 2}} { // all cost 1
+		p := p2c.New(p2c.Settings{Choices: 2, MostChoices: 8})
+		for what, looks := range map[string]func() int{"even": watch(t, p, 100), "weighted": watchWeighted(t, p, 100)} {
+			p.Survey(0, core.Survey{Fast: c.fast})
+			if got := looks(); got != c.want {
+				t.Errorf("%s, with the fast at %v: got %d draws, want %d", what, c.fast, got, c.want)
+			}
 		}
 	}
 }

@@ -5,12 +5,15 @@
 // decisions come by the hundred thousand. But a further look costs some twenty nanoseconds,
 // and what it finds is worth far more: a member that is not slow, or has nothing pending. So
 // the picker looks at as many as it can afford for one percent of a core: at all of a pool
-// that is not large (at fifty endpoints up to ten thousand decisions a second), else at
-// eight that it draws (up to sixty thousand), and at two in the end.
+// that is not large (at fifty endpoints up to ten thousand decisions a second), else at up
+// to eight that it draws (up to sixty thousand), and at two in the end.
 //
 // Where many members are slow, two draws meet slow ones only too often. With a share s of
-// suspects d draws do so with probability s^d; whatever the rate, the picker draws as many
-// as keep that below 0.2 %, where the tail does not see it.
+// suspects d draws do so with probability s^d; whatever the rate, the picker draws up to as
+// many as keep that below 0.2 %, where the tail does not see it.
+//
+// It draws one after the other, and no more once the best of two or more is idle and about as
+// fast as the fastest: there is nothing left to gain that would pay for a look.
 package p2c
 
 import (
@@ -52,6 +55,9 @@ func (s Settings) Validate() error {
 const (
 	// missed is how often a draw may meet suspects only.
 	missed = 0.002
+	// content is how many times what the fastest quarter takes a member may cost for nobody
+	// to look further.
+	content = 1.5
 	// thrift is how many looks a second can be afforded: one percent of a core at 20 ns
 	// each.
 	thrift = 0.01 / 20e-9
@@ -61,19 +67,17 @@ const (
 type Picker struct {
 	settings Settings
 	scan     pick.Scan
-	draws    [pick.MaxChoices + 1]*pick.Choices // by how many
-	d        atomic.Int32
-	affords  atomic.Int32 // how many looks a decision can be afforded
-	whole    atomic.Bool  // as of the last survey, everybody is looked at
+	draws    *pick.Choices
+	most     atomic.Int32  // how many are drawn at most
+	enough   atomic.Uint64 // float64 bits: seconds, at which no more are drawn
+	affords  atomic.Int32  // how many looks a decision can be afforded
+	whole    atomic.Bool   // as of the last survey, everybody is looked at
 }
 
 // New returns a picker. The settings are expected to be valid.
 func New(s Settings) *Picker {
-	p := &Picker{settings: s, scan: pick.Scan{Score: Cost}}
-	for d := s.Choices; d <= s.MostChoices; d++ {
-		p.draws[d] = pick.NewChoices(d, Cost)
-	}
-	p.d.Store(int32(s.Choices))
+	p := &Picker{settings: s, scan: pick.Scan{Score: Cost}, draws: pick.NewChoices(s.Choices, Cost)}
+	p.most.Store(int32(s.Choices))
 	p.affords.Store(math.MaxInt32)
 	return p
 }
@@ -87,14 +91,14 @@ func NewScan() core.Picker { return pick.Scan{Score: Cost} }
 func Cost(m *core.Member, now core.Instant) float64 { return m.Cost(now) / m.Weight() }
 
 // Plan implements core.Planner.
-func (p *Picker) Plan(v *core.View) any { return p.draws[p.settings.Choices].Plan(v) }
+func (p *Picker) Plan(v *core.View) any { return p.draws.Plan(v) }
 
 // Pick implements core.Picker.
 func (p *Picker) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source) (core.Choice, bool) {
 	if n := len(v.Members); n <= p.settings.ScanUpTo && n <= int(p.affords.Load()) {
 		return p.scan.Pick(v, a, now, src)
 	}
-	return p.draws[p.d.Load()].Pick(v, a, now, src)
+	return p.draws.Draw(v, a, now, src, int(p.most.Load()), math.Float64frombits(p.enough.Load()))
 }
 
 // Whole tells whether decisions look at everybody at present.
@@ -113,5 +117,6 @@ func (p *Picker) Survey(_ core.Instant, s core.Survey) {
 		share := min(float64(s.Suspects)/float64(s.Fresh), 0.99)
 		d = max(d, math.Ceil(math.Log(missed)/math.Log(share)))
 	}
-	p.d.Store(int32(min(max(int(d), p.settings.Choices), p.settings.MostChoices)))
+	p.enough.Store(math.Float64bits(content * s.Fast))
+	p.most.Store(int32(min(max(int(d), p.settings.Choices), p.settings.MostChoices)))
 }

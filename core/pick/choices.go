@@ -1,6 +1,7 @@
 package pick
 
 import (
+	"math"
 	"math/rand/v2"
 
 	"github.com/evenkeel/evenkeel/core"
@@ -53,6 +54,13 @@ func (*Choices) Plan(v *core.View) any { return newUrn(v.Members) }
 
 // Pick implements core.Picker.
 func (p *Choices) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source) (core.Choice, bool) {
+	return p.Draw(v, a, now, src, p.D, math.Inf(-1))
+}
+
+// Draw draws D members, and then as many as make it most (up to MaxChoices) until the
+// best of them costs no more than enough: score times weight, so that the bound is the
+// same for members of all weights.
+func (p *Choices) Draw(v *core.View, a *core.Ask, now core.Instant, src rand.Source, most int, enough float64) (core.Choice, bool) {
 	n := len(v.Members)
 	if n == 0 {
 		return core.Choice{}, false
@@ -66,19 +74,14 @@ func (p *Choices) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Sou
 		}
 	case u != nil:
 		var drawn [MaxChoices]int
-		for _, slot := range u.draw(src, &drawn, p.D) {
+		for k, slot := range u.draw(src, &drawn, most) {
+			if k >= p.D && b.reaches(v, a, enough) {
+				break
+			}
 			b.offer(v, a, now, slot, p.Score)
 		}
-	case p.D == 2:
-		// The second draw is from the n-1 others: it steps over the first.
-		i, j := Below(src, n), Below(src, n-1)
-		if j >= i {
-			j++
-		}
-		b.offer(v, a, now, i, p.Score)
-		b.offer(v, a, now, j, p.Score)
 	default:
-		p.draw(v, a, now, src, &b)
+		p.even(v, a, now, min(most, n), enough, &b)
 	}
 	if b.slot >= 0 {
 		return core.Choice{Slot: b.slot}, true
@@ -88,21 +91,44 @@ func (p *Choices) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Sou
 	return c, ok
 }
 
-// draw offers D distinct slots by Floyd's sampling (Bentley and Floyd, "A sample of
-// brilliance", 1987): for j = n-D ... n-1 draw from 0 ... j, and take j itself where
-// the draw was taken before.
-func (p *Choices) draw(v *core.View, a *core.Ask, now core.Instant, src rand.Source, b *best) {
-	var drawn [MaxChoices]int
-	n := len(v.Members)
-	for k := range p.D {
-		slot := Below(src, n-p.D+k+1)
-		for _, taken := range drawn[:k] {
-			if taken == slot {
-				slot = n - p.D + k
-				break
-			}
+// even offers distinct slots, each as likely as any other: the k-th draw is from the n-k
+// that are left, and steps over those that were drawn before it.
+func (p *Choices) even(v *core.View, a *core.Ask, now core.Instant, most int, enough float64, b *best) {
+	var drawn [MaxChoices]int // ascending
+	lot := lots{src: b.src}
+	for k := range most {
+		if k >= p.D && b.reaches(v, a, enough) {
+			return
 		}
-		drawn[k] = slot
+		slot := lot.below(len(v.Members) - k)
+		place := 0
+		for place < k && slot >= drawn[place] {
+			slot++
+			place++
+		}
+		for i := k; i > place; i-- {
+			drawn[i] = drawn[i-1]
+		}
+		drawn[place] = slot
 		b.offer(v, a, now, slot, p.Score)
 	}
+}
+
+// lots draws small numbers, two from each of the source's: what a source takes for one is
+// a good part of what a look at a member takes.
+type lots struct {
+	src  rand.Source
+	half uint64 // that is left, and a bit above it; 0 when there is none
+}
+
+// below draws a number from 0 to n-1, each equally likely to within n/2^32.
+func (l *lots) below(n int) int {
+	x := l.half
+	if x == 0 {
+		x = l.src.Uint64()
+		l.half = x>>32 | 1<<32
+	} else {
+		l.half = 0
+	}
+	return int(x & math.MaxUint32 * uint64(n) >> 32)
 }

@@ -57,6 +57,12 @@ type best struct {
 
 func newBest(src rand.Source) best { return best{src: src, slot: -1} }
 
+// reaches tells whether the best so far costs no more than enough, and is not a member on
+// probation where a retry would prefer another.
+func (b *best) reaches(v *core.View, a *core.Ask, enough float64) bool {
+	return b.slot >= 0 && (b.rank == 0 || !a.Again()) && b.score*v.Members[b.slot].Weight() <= enough
+}
+
 // offer considers the member in a slot.
 func (b *best) offer(v *core.View, a *core.Ask, now core.Instant, slot int, score Score) {
 	m := v.Members[slot]
