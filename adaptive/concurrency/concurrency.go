@@ -168,6 +168,7 @@ type window struct {
 	began, end core.Instant
 	count      int
 	seconds    float64 // sum of the latencies
+	squares    float64 // of their distances from the mean
 	inFlight   float64 // sum of what was in flight at each start
 	most       int     // in flight at a start
 	histogram  *histogram
@@ -182,8 +183,13 @@ func (w *window) restart(now core.Instant) {
 }
 
 func (w *window) add(seconds float64, inFlight int) {
+	from := seconds // the mean before, as Welford has it, so that nothing cancels out
+	if w.count > 0 {
+		from = w.seconds / float64(w.count)
+	}
 	w.count++
 	w.seconds += seconds
+	w.squares += (seconds - from) * (seconds - w.seconds/float64(w.count))
 	w.inFlight += float64(inFlight)
 	w.most = max(w.most, inFlight)
 	if w.histogram != nil {
@@ -194,6 +200,13 @@ func (w *window) add(seconds float64, inFlight int) {
 // latency is the mean latency in seconds; a nanosecond at least, so that it can
 // divide.
 func (w *window) latency() float64 { return max(w.seconds/float64(w.count), 1e-9) }
+
+// atMost is what the mean latency would hardly be above if there were more samples of the
+// kind: two standard errors (98 %) more than it is. The least of many means is that of the
+// luckiest window; the least of these is not.
+func (w *window) atMost() float64 {
+	return w.latency() + 2*math.Sqrt(max(w.squares, 0))/float64(w.count)
+}
 
 // throughput is in samples a second.
 func (w *window) throughput() float64 { return float64(w.count) / w.end.Sub(w.began).Seconds() }

@@ -168,3 +168,17 @@ func TestCorrelatedAgainst(t *testing.T) {
 		t.Errorf("got a limit of %d and %+v, want it to have fallen, by the throughput", l.Limit(), got)
 	}
 }
+
+// Where latencies vary by chance the baseline is not that of the luckiest window: two of
+// 5 ms and 15 ms are 10 ms, and no less than 10 + 2·5/sqrt(2) with confidence.
+func TestVegasBaselineIsSure(t *testing.T) {
+	settings := standard(20)
+	settings.Samples = 2
+	key := core.NewKey(1)
+	l := must(concurrency.NewVegas(settings, &key))
+	l.Learn(0, core.Sample{FirstAnswer: 5 * time.Millisecond}, 20)
+	l.Learn(sec, core.Sample{FirstAnswer: 15 * time.Millisecond}, 20)
+	if got, want := l.State().Baseline, 0.01+2*0.005/math.Sqrt2; math.Abs(got-want) > 1e-9 {
+		t.Errorf("baseline: got %v, want %v", got, want)
+	}
+}

@@ -16,7 +16,9 @@ import (
 //	queue <= 1 unit            L + 6 units
 //	queue < 3 units            L + unit
 //
-// baseline is the least mean latency of a window. It is measured anew, by taking what
+// baseline is the least mean latency of a window, and two standard errors: without them,
+// where latencies vary by chance it is that of the luckiest of thousands of windows, and a
+// quarter of a calm pool's requests are refused. It is measured anew, by taking what
 // the next window shows, after 30·L windows, times a factor drawn from 0.5 to 1, so
 // that several proxies do not do so at once. What that window shows has the limiter's
 // own queue in it: where load stays at the limit for hours, the baseline creeps up
@@ -42,10 +44,10 @@ func (v *vegas) update(limit float64, w *window, state *core.LimiterState) float
 	latency := w.latency()
 	v.windows++
 	if v.baseline == 0 || v.windows >= v.jitter*probeMultiplier*limit {
-		v.baseline, v.windows = latency, 0
+		v.baseline, v.windows = w.atMost(), 0
 		v.jitter = 0.5 + 0.5*float64(v.source.Uint64()>>11)/(1<<53)
 	}
-	v.baseline = min(v.baseline, latency)
+	v.baseline = min(v.baseline, w.atMost())
 	queue := math.Ceil(limit * (1 - v.baseline/latency))
 	state.Baseline, state.Recent, state.Queue = v.baseline, latency, queue
 	if !w.bound(limit) {
