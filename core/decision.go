@@ -3,8 +3,8 @@ package core
 import "slices"
 
 // MaxCandidates is how many candidates a Decision can list: as many members as the
-// default strategy looks at in a pool that it looks at as a whole.
-const MaxCandidates = 12
+// default strategy draws at most.
+const MaxCandidates = 16
 
 // Merit is, in one word, what the winner of a decision won by.
 type Merit uint8

@@ -17,7 +17,9 @@
 //     the only cap on how many members the breakers may eject.
 //
 // A worse mode is entered at once, and left when a better one has been due for a
-// while (Calm), so that modes do not flap.
+// while (Calm), so that modes do not flap. But a thin signal is trusted as soon as it is none
+// any more: after a start, a second of taking turns overruns whoever is slow, and nobody who
+// has answered is forgotten again.
 package fallback
 
 import (
@@ -114,7 +116,7 @@ func (p *Picker) Survey(now core.Instant, s core.Survey) {
 	}
 	mode, reason := p.judge(s)
 	current, because := p.Mode()
-	if mode < current && !(because == core.SignalFlat && s.HighCost > rough*s.LowCost) {
+	if mode < current && because != core.SignalThin && !(because == core.SignalFlat && s.HighCost > rough*s.LowCost) {
 		if !p.better {
 			p.better, p.betterSince = true, now
 		}

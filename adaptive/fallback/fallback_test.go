@@ -109,14 +109,14 @@ func TestModesOverTime(t *testing.T) {
 		},
 		"straight into panic": {{0, good, adaptive}, {1, barred, panicked}},
 		"a better one after a second": {
-			{0, thin, fellThin}, {ms, good, fellThin}, {sec, good, fellThin}, {sec + ms, good, adaptive},
+			{0, flat, fellFlat}, {ms, good, fellFlat}, {sec, good, fellFlat}, {sec + ms, good, adaptive},
 		},
 		"a second without a break": {
-			{0, thin, fellThin}, {ms, good, fellThin}, {sec, thin, fellThin}, {sec + ms, good, fellThin},
-			{2 * sec, good, fellThin}, {2*sec + ms, good, adaptive},
+			{0, flat, fellFlat}, {ms, good, fellFlat}, {sec, flat, fellFlat}, {sec + ms, good, fellFlat},
+			{2 * sec, good, fellFlat}, {2*sec + ms, good, adaptive},
 		},
 		"a second since one was due, not since the last look": {
-			{0, thin, fellThin}, {ms, good, fellThin}, {5 * sec, good, adaptive},
+			{0, flat, fellFlat}, {ms, good, fellFlat}, {5 * sec, good, adaptive},
 		},
 		"out of panic": {
 			{0, barred, panicked}, {ms, good, panicked}, {sec, good, panicked}, {sec + ms, good, adaptive},
@@ -124,12 +124,12 @@ func TestModesOverTime(t *testing.T) {
 		"out of panic into what is due then": {
 			{0, barred, panicked}, {ms, good, panicked}, {sec, flat, panicked}, {sec + ms, flat, fellFlat},
 		},
-		"the reason follows at once":              {{0, thin, fellThin}, {1, flat, fellFlat}, {2, thin, fellThin}},
-		"out of flat at once, when one hangs":     {{0, flat, fellFlat}, {1, hung, adaptive}},
-		"and when it hung while another was due":  {{0, same, fellFlat}, {ms, good, fellFlat}, {2 * ms, hung, adaptive}, {3 * ms, flat, fellFlat}, {4 * ms, good, fellFlat}},
-		"out of thin after a second all the same": {{0, thin, fellThin}, {ms, hung, fellThin}, {sec, hung, fellThin}, {sec + ms, hung, adaptive}},
-		"out of panic, too":                       {{0, barred, panicked}, {ms, hung, panicked}, {sec + ms, hung, adaptive}},
-		"back in panic":                           {{0, barred, panicked}, {ms, good, panicked}, {2 * ms, barred, panicked}, {sec + ms, good, panicked}},
+		"the reason follows at once":             {{0, thin, fellThin}, {1, flat, fellFlat}, {2, thin, fellThin}},
+		"out of flat at once, when one hangs":    {{0, flat, fellFlat}, {1, hung, adaptive}},
+		"and when it hung while another was due": {{0, same, fellFlat}, {ms, good, fellFlat}, {2 * ms, hung, adaptive}, {3 * ms, flat, fellFlat}, {4 * ms, good, fellFlat}},
+		"out of thin at once":                    {{0, thin, fellThin}, {1, good, adaptive}, {2, thin, fellThin}, {3, flat, fellFlat}, {4, good, fellFlat}},
+		"out of panic, too":                      {{0, barred, panicked}, {ms, hung, panicked}, {sec + ms, hung, adaptive}},
+		"back in panic":                          {{0, barred, panicked}, {ms, good, panicked}, {2 * ms, barred, panicked}, {sec + ms, good, panicked}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := fallback.New(nil, goesLatency, threshold)

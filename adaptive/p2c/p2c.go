@@ -5,8 +5,8 @@
 // decisions come by the hundred thousand. But a further look costs some twenty nanoseconds,
 // and what it finds is worth far more: a member that is not slow, or has nothing pending. So
 // the picker looks at as many as it can afford for one percent of a core: at all of a pool
-// that is not large (at fifty endpoints up to ten thousand decisions a second), else at up
-// to eight that it draws (up to sixty thousand), and at two in the end.
+// where decisions are not many (of fifty endpoints up to ten thousand times a second), else
+// at up to sixteen that it draws (up to thirty thousand), and at two in the end.
 //
 // Where many members are slow, two draws meet slow ones only too often. With a share s of
 // suspects d draws do so with probability s^d; whatever the rate, the picker draws up to as
@@ -40,7 +40,7 @@ type Settings struct {
 const (
 	DefaultChoices     = 2
 	DefaultMostChoices = pick.MaxChoices
-	DefaultScanUpTo    = 64
+	DefaultScanUpTo    = 1000
 )
 
 // Validate reports what is wrong with the settings.

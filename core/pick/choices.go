@@ -27,7 +27,7 @@ func (p Scan) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source)
 }
 
 // MaxChoices is the most that Choices draws.
-const MaxChoices = 8
+const MaxChoices = 16
 
 // Choices draws D distinct members and takes the one with the least score: the
 // power of d choices (Mitzenmacher, "The power of two choices in randomized load

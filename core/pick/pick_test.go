@@ -112,7 +112,7 @@ func TestDrawsAreDistinct(t *testing.T) {
 // draw one has a standard deviation of at most sqrt(N/4) = 71; six are 424, which
 // chance passes in 2e-9 of the cases.
 func TestDrawsAreUniform(t *testing.T) {
-	const n, decisions = 10, 20_000
+	const n, decisions = 20, 20_000
 	for d := 2; d <= pick.MaxChoices; d++ {
 		p := newPool(t, pick.NewChoices(d, pick.Load), ready(n)...)
 		drawn := map[*core.Member]int{}
