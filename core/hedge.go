@@ -77,7 +77,7 @@ func (h *Hedge) Learn(now Instant, took time.Duration) { h.recent.add(now, took)
 // counts as overtaken if it began first; as abandoned if it was the hedge, which has had
 // no fair chance. News of it that come later lead to Stay.
 func (q *Request) Hedge(now Instant) Action {
-	h := q.router.Policy().Hedge
+	h := q.policy.Hedge
 	if h == nil || !q.replayable || q.attempts != 1 || !q.leases[0].waiting() || now >= q.deadline ||
 		!h.budget.Allows(now) || !q.lease(now) {
 		return Action{Do: Stay}
@@ -89,7 +89,7 @@ func (q *Request) Hedge(now Instant) Action {
 // hedgeAt is when the first attempt is to be hedged: Never, too, in a pool that panics,
 // where those that are left have enough to do.
 func (q *Request) hedgeAt(now Instant) Instant {
-	h := q.router.Policy().Hedge
+	h := q.policy.Hedge
 	if h == nil || !q.replayable || q.leases[0].Choice().Mode == Panic {
 		return Never
 	}
@@ -102,7 +102,7 @@ func (q *Request) hedgeAt(now Instant) Instant {
 
 // timed tells the pool's Hedge how long an attempt took, or that it took longer.
 func (q *Request) timed(now Instant, attempt int) {
-	if h := q.router.Policy().Hedge; h != nil && q.replayable && attempt == 0 {
+	if h := q.policy.Hedge; h != nil && q.replayable && attempt == 0 {
 		h.Learn(now, now.Sub(q.leases[0].Began()))
 	}
 }

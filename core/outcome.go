@@ -18,7 +18,8 @@ const (
 	// Timeout is an attempt that was given up because its time had passed.
 	Timeout
 	// ConnectFailure is an attempt that never reached the endpoint: refused,
-	// unreachable, or the connection took too long. Nothing was sent.
+	// unreachable, or the connection took too long. Nothing was sent, or the endpoint
+	// says that it has not looked at it; whatever it asks for can be sent elsewhere.
 	ConnectFailure
 	// Reset is a connection that broke before the end of the answer.
 	Reset

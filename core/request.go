@@ -1,6 +1,9 @@
 package core
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Policy is what requests to a pool may do and how long they may take. The zero
 // value: one attempt, no bounds in time.
@@ -116,8 +119,14 @@ type Action struct {
 type Request struct {
 	Ask    Ask
 	Ticket Ticket
+	// Policy stands in for the pool's, where the request's route has one of its own;
+	// nil (the zero value) for the pool's. It must not change while the request runs.
+	// A route's policy is a copy of the pool's with other bounds: the Budget and the
+	// Hedge remain those that all requests of the pool share.
+	Policy *Policy
 
 	router     *Router
+	policy     *Policy // that is in force
 	replayable bool
 	deadline   Instant
 	attempts   int
@@ -131,11 +140,12 @@ type Request struct {
 }
 
 // Start begins the request at the router's pool. replayable says that it may be
-// sent twice: a safe method whose body, if any, can be sent again. The Ask is to be
+// sent twice: a safe method whose body, if any, can be sent again. One that may not is
+// tried again after a ConnectFailure only, when nothing was sent. The Ask is to be
 // filled in before, its Tried left empty.
 func (q *Request) Start(now Instant, r *Router, replayable bool) Action {
-	policy := r.Policy()
-	q.router, q.replayable, q.attempts, q.told = r, replayable, 0, false
+	policy := cmp.Or(q.Policy, r.Policy())
+	q.router, q.policy, q.replayable, q.attempts, q.told = r, policy, replayable, 0, false
 	q.deadline = Never
 	if policy.Total > 0 {
 		q.deadline = now.Add(policy.Total)
@@ -207,7 +217,7 @@ func (q *Request) Answered(now Instant, attempt int, s Sample, retryable bool) A
 		q.ended(now, s.Outcome)
 		return deliver
 	}
-	again, ok := q.again(now)
+	again, ok := q.again(now, q.replayable)
 	if !ok {
 		q.learn(now, s.Outcome, true)
 		q.ended(now, s.Outcome)
@@ -241,7 +251,7 @@ func (q *Request) Failed(now Instant, attempt int, s Sample) Action {
 		q.learn(now, s.Outcome, false)
 		return q.giveUp(now, failure, RetryNone)
 	}
-	again, ok := q.again(now)
+	again, ok := q.again(now, q.replayable || s.Outcome == ConnectFailure)
 	if !ok {
 		q.learn(now, s.Outcome, false)
 		return q.giveUp(now, failure, again.Retry)
@@ -280,7 +290,7 @@ func (q *Request) Lease(attempt int) *Lease { return &q.leases[attempt] }
 
 // Reset makes an ended request fit to be started again.
 func (q *Request) Reset() {
-	q.Ask, q.Ticket, q.router, q.attempts = Ask{}, Ticket{}, nil, 0
+	q.Ask, q.Ticket, q.Policy, q.router, q.attempts = Ask{}, Ticket{}, nil, nil, 0
 }
 
 func (q *Request) first(now Instant) Action {
@@ -299,10 +309,11 @@ func (q *Request) first(now Instant) Action {
 	return action
 }
 
-// again leases one more attempt, if the request may have one.
-func (q *Request) again(now Instant) (Action, bool) {
-	policy := q.router.Policy()
-	if !q.replayable || q.attempts >= min(policy.Attempts, MaxAttempts) || now >= q.deadline {
+// again leases one more attempt, if the request may have one; safe says that it may be
+// sent once more.
+func (q *Request) again(now Instant, safe bool) (Action, bool) {
+	policy := q.policy
+	if !safe || q.attempts >= min(policy.Attempts, MaxAttempts) || now >= q.deadline {
 		return Action{}, false
 	}
 	if policy.Budget != nil && !policy.Budget.Allows(now) {
@@ -329,7 +340,7 @@ func (q *Request) lease(now Instant) bool {
 
 func (q *Request) try(now Instant, r Retry) Action {
 	until := q.deadline
-	if within := q.router.Policy().AnswerWithin; within > 0 {
+	if within := q.policy.AnswerWithin; within > 0 {
 		until = Earlier(until, now.Add(within))
 	}
 	return Action{Do: Try, Attempt: q.attempts - 1, Until: until, Hedge: Never, Retry: r}

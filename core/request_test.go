@@ -149,7 +149,11 @@ func TestRequestSteps(t *testing.T) {
 			{0, "start", "try a until 2s"}, {2 * sec, "timeout", "give up: timeout"},
 		}},
 		"none when it may be sent only once": {three, "a b", []step{
-			{0, "start once", "try a until 2s"}, {sec, "connect-failure", "give up: connect-failure"},
+			{0, "start once", "try a until 2s"}, {sec, "reset", "give up: reset"},
+		}},
+		"but when nothing was sent": {three, "a b", []step{
+			{0, "start once", "try a until 2s"}, {sec, "connect-failure", "try b until 3s, retry sent"},
+			{2 * sec, "reset", "give up: reset"},
 		}},
 		"nor after 503 then": {three, "a b", []step{
 			{0, "start once", "try a until 2s"}, {sec, "503", "deliver from a until 5s"}, {sec, "finish", "done"},

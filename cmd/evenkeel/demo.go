@@ -64,19 +64,18 @@ func demo(c *cli.Call) error {
 		return err
 	}
 	file.Admin.Decisions.Sample, file.Admin.Decisions.Header = 1, config.HeaderLoopback // the load is gentle, and at home
-	server, err := serve.New(file, serve.Options{Assemble: adaptive.Build, Version: versionString(), Log: logger("warn", c.Stderr)})
+	log, _ := logger("warn", c.Stderr)
+	server, err := serve.New(file, serve.Options{Assemble: adaptive.Build, Version: versionString(), Log: log})
 	if err != nil {
 		return err
 	}
 	introduce(c.Stdout, server, urls, load)
 
-	stop, kill, release := signals()
-	defer release()
 	var side sync.WaitGroup
-	around, end := context.WithCancel(stop)
+	around, end := context.WithCancel(c.Context)
 	side.Go(func() { gentle(around, "http://"+server.Addresses()[0]+"/", load) })
 	side.Go(func() { watch(around, c.Stdout, "http://"+server.AdminAddress()+"/api/v1/pools") })
-	err = server.Run(stop, kill)
+	err = untilSignalled(server)
 	end()
 	side.Wait()
 	return err

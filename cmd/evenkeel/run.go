@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/evenkeel/evenkeel/adaptive"
@@ -29,11 +30,15 @@ func run(c *cli.Call) error {
 		return err
 	}
 	var file *config.File
+	var again func() (*config.File, error)
 	var err error
 	switch {
 	case path != "" && listen+endpoints+strategy+admin != "":
 		return c.Usagef("-c goes without --listen, --endpoints, --strategy and --admin")
 	case path != "":
+		if path != "-" { // standard input is read once
+			again = func() (*config.File, error) { return config.Load(path) }
+		}
 		file, err = config.Load(path)
 	case endpoints == "":
 		return c.Usagef("expected -c FILE, or --endpoints URL,URL")
@@ -43,21 +48,42 @@ func run(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	log := logger(file.Log.Level, c.Stderr)
-	server, err := serve.New(file, serve.Options{Assemble: adaptive.Build, Version: versionString(), Log: log})
+	log, level := logger(file.Log.Level, c.Stderr)
+	server, err := serve.New(file, serve.Options{
+		Assemble: adaptive.Build, Version: versionString(), Log: log, Level: level, Load: again,
+	})
 	if err != nil {
 		return err
 	}
-	stop, kill, release := signals()
-	defer release()
-	return server.Run(stop, kill)
+	return untilSignalled(server)
 }
 
-// logger writes JSON lines.
-func logger(level string, w io.Writer) *slog.Logger {
-	var l slog.Level
+// logger writes JSON lines, from a level on that may be changed.
+func logger(level string, w io.Writer) (*slog.Logger, *slog.LevelVar) {
+	l := new(slog.LevelVar)
 	l.UnmarshalText([]byte(level)) // validated with the configuration
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l}))
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), l
+}
+
+// untilSignalled runs a server until a signal stops it. HUP has it read its
+// configuration again; what is wrong with that it says itself.
+func untilSignalled(server *serve.Server) error {
+	stop, kill, release := signals()
+	defer release()
+	hangup := make(chan os.Signal, 1) // one that comes during a reload is not lost
+	signal.Notify(hangup, syscall.SIGHUP)
+	var loading sync.WaitGroup
+	loading.Go(func() {
+		for range hangup {
+			_ = server.Reload()
+		}
+	})
+	defer func() {
+		signal.Stop(hangup)
+		close(hangup)
+		loading.Wait()
+	}()
+	return server.Run(stop, kill)
 }
 
 // signals returns a context that ends with the first TERM or INT, and one that ends

@@ -1,15 +1,16 @@
 // Package admin is the proxy's admin listener: metrics, health and readiness of the
-// process, the state of the pools, and profiles on request. It only tells; nothing
-// can be changed through it.
+// process, the state of the pools, and profiles on request. One call changes something,
+// and needs a token.
 //
 //	/metrics            Prometheus metrics
 //	/healthz            200: the process is alive
 //	/readyz             200 when it may be sent traffic; 503 with the reason otherwise
 //	/api/v1/pools       pools and endpoints, as JSON
 //	/api/v1/decisions   sampled decisions with their reasons, where there is a sampler
+//	/api/v1/reload      POST: the configuration is read again; needs the token
 //	/debug/pprof/       profiles of the Go runtime, when enabled
 //
-// There is no access control: the listener is for the machine itself, or for a
+// Whoever reaches the listener may read: it is for the machine itself, or for a
 // network that one trusts. Against the one stranger who sits on every machine, a
 // browser that runs other people's pages, Handler checks where a request comes from
 // (see [Options.Hosts]).
@@ -39,6 +40,11 @@ type Options struct {
 	// Pprof serves /debug/pprof/. Profiles cost CPU and show the inside of the
 	// process.
 	Pprof bool
+	// Reload reads the configuration again, for /api/v1/reload; nil leaves that out. What
+	// it says is wrong is shown to whoever asks with the token.
+	Reload func() error
+	// Token is what calls have to show that change something; empty, and nobody may.
+	Token string
 	// Now is the clock of the pools' routers; required with Pools.
 	Now func() core.Instant
 	// Hosts are the further names under which requests that arrive at a loopback
@@ -88,6 +94,9 @@ func pages(o Options) []page {
 	)
 	if o.Decisions != nil {
 		all = append(all, page{"/api/v1/decisions", "sampled decisions and their reasons", readOnly, o.Decisions})
+	}
+	if o.Reload != nil {
+		all = append(all, page{"/api/v1/reload", "POST, with the token: reads the configuration again", http.MethodPost, authorized(o.Token, reload(o.Reload))})
 	}
 	if o.Pprof {
 		all = append(all,

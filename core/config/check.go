@@ -84,8 +84,10 @@ func checkURL(report strict.Report, path, text string) bool {
 	switch {
 	case err != nil:
 		return wrong(example)
+	case u.Scheme == unixScheme:
+		return checkSocket(report, path, text, u)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return wrong("http:// or https:// in front, as in http://127.0.0.1:9001")
+		return wrong("http://, https:// or unix:// in front, as in http://127.0.0.1:9001")
 	case u.User != nil:
 		return wrong(example + ", without a user")
 	case u.Hostname() == "" || !validHost(strings.ToLower(u.Hostname())):

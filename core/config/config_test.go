@@ -24,6 +24,14 @@ var comparePrefix = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 
 const minimal = "version: 1\npools: [{name: web, endpoints: [http://127.0.0.1:9001]}]\n"
 
+func defaultListener(address string) (l Listener) {
+	l.Defaults()
+	l.Address = address
+	return l
+}
+
+func ptr[T any](v T) *T { return &v }
+
 func TestFull(t *testing.T) {
 	got, err := Load("testdata/full.yaml")
 	if err != nil {
@@ -39,26 +47,33 @@ func TestFull(t *testing.T) {
 	api.Health, api.Concurrency, api.Hedge = defaultsHealth, defaultConcurrency, defaultHedge
 	defaultConcurrency.Queue = 1000 // codel needs one
 	api.Shed = &Shed{Name: "codel", Target: 5 * time.Millisecond, Interval: 100 * time.Millisecond}
+	first, socket := defaultListener("0.0.0.0:8443"), defaultListener("unix:/run/evenkeel.sock")
+	first.ReadHeaderTimeout, first.IdleTimeout, first.MaxHeaderBytes = 5*time.Second, 2*time.Minute, 32768
+	first.ProxyProtocol = &ProxyProtocol{From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}}
+	first.MaxConnections, first.MaxConnectionsPerClient, first.HTTP2 = 2000, 20, HTTP2{100, 32768, 131072, 65536, 50, 500}
+	socket.SocketMode = "0660"
 	want := &File{
 		Version: 1,
 		Listeners: []Listener{
-			{"0.0.0.0:8443", 5 * time.Second, 2 * time.Minute, 32768},
-			{"[::1]:8080", 10 * time.Second, 90 * time.Second, 65536},
+			first,
+			defaultListener("[::1]:8080"),
+			socket,
 		},
 		Admin: Admin{Address: "127.0.0.1:9902", Pprof: true, Decisions: Decisions{20, 128, HeaderLoopback}},
-		Drain: Drain{time.Minute},
+		Drain: Drain{Timeout: time.Minute},
 		Log:   Log{"debug", true},
 		Pools: []Pool{{
 			Name:      "web",
 			Endpoints: []Endpoint{{"http://127.0.0.1:9001", 3}, {"https://Backend.example", 0}},
+			Upstream:  Upstream{"h2", &UpstreamTLS{ServerName: "backend.example", MinVersion: "1.3"}},
 			Policies: Policies{
 				Strategy:       Strategy{Name: "p2c-ewma", Decay: 5 * time.Second, Guards: defaultGuards(), Choices: 3},
 				PanicThreshold: 0.25,
 				Breaker:        Breaker{false, 3, 0.8, 2 * time.Second, 0.9, 20 * time.Second, 50, Weights{0.9, 0.8, 0.7, 0.6, 0.5, 0.3, 0.4}, time.Second, 30 * time.Second, 0.25, 2, 3 * time.Second},
-				Timeouts:       Timeouts{time.Second, 0, 90 * time.Second},
+				Timeouts:       Timeouts{Connect: time.Second, Total: 90 * time.Second, Idle: time.Minute},
 				Retries:        Retries{3, 0.1, 2.5},
 				Hedge:          &Hedge{0.99, 20 * time.Millisecond, 0.02},
-				Health:         &Health{"/ready?deep=1", 10 * time.Second, 3 * time.Second, 1, 5},
+				Health:         &Health{"http", "/ready?deep=1", "h.example", Statuses{200, 204}, "", 9000, 10 * time.Second, 3 * time.Second, 1, 5},
 				Concurrency:    &Concurrency{Name: "fixed", Limit: 64, Queue: 16, MaxWait: 250 * time.Millisecond},
 				EndpointConcurrency: &Concurrency{
 					Name: "gradient2", Initial: 5, Min: 2, Max: 50, Window: 200 * time.Millisecond, Samples: 20,
@@ -69,10 +84,17 @@ func TestFull(t *testing.T) {
 		}, {
 			Name:      "api",
 			Endpoints: []Endpoint{{"http://127.0.0.1:9003", 1}},
+			Upstream:  Upstream{Protocol: "auto"},
 			Policies:  api,
 		}},
 		Routes: []Route{
-			{"front", "/app", []string{"example.com", "www.example.com"}, []string{"GET", "POST"}, "web", &RateLimit{1000.5, 100, "client", 50 * time.Millisecond, false}, 2},
+			{
+				Name: "front", PathPrefix: "/app", Hosts: []string{"example.com", "www.example.com"}, Methods: []string{"GET", "POST"},
+				Headers:  []HeaderMatch{{Name: "X-Debug"}, {Name: "X-Version", Value: "2"}, {Name: "X-Inside", Absent: true}},
+				Timeouts: &RouteTimeouts{ResponseHeader: ptr(3 * time.Second), Total: ptr(time.Duration(0))},
+				Retries:  &RouteRetries{Attempts: 1}, MaxBodyBytes: 1 << 20,
+				Pool: "web", RateLimit: &RateLimit{1000.5, 100, "client", 50 * time.Millisecond, false}, Cost: 2,
+			},
 			{Name: "api", PathPrefix: "/", Pool: "api", Cost: 1},
 			{Name: "api-2", PathPrefix: "/v2", Pool: "api", RateLimit: &RateLimit{Rate: 0.5, Burst: 1, Headers: true}, Cost: 1},
 		},
@@ -109,14 +131,14 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Pools = []Pool{{Name: "web", Endpoints: []Endpoint{{"http://127.0.0.1:9001", 1}}, Policies: DefaultPolicies()}}
+	want.Pools = []Pool{{Name: "web", Endpoints: []Endpoint{{"http://127.0.0.1:9001", 1}}, Upstream: Upstream{Protocol: "auto"}, Policies: DefaultPolicies()}}
 	want.Routes = []Route{{Name: "web", PathPrefix: "/", Pool: "web", Cost: 1}}
 	if diff := cmp.Diff(&want, got, comparePrefix); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	guards := Guards{
 		Samples: 10, Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true,
-		ScanUpTo: 64, MostChoices: 8, Trust: true,
+		ScanUpTo: 1000, MostChoices: 16, Trust: true,
 	}
 	if s := (Strategy{Name: "p2c-ewma", Decay: 3 * time.Second, Guards: guards, Choices: 2}); got.Pools[0].Strategy != s {
 		t.Errorf("strategy: got %+v, want %+v", got.Pools[0].Strategy, s)
@@ -136,7 +158,7 @@ func TestDerivedDefaults(t *testing.T) {
 		}
 		return f.Pools[0]
 	}
-	if got, want := pool(t, "timeouts: {total: 1s}").Timeouts, (Timeouts{time.Second, time.Second, time.Second}); got != want {
+	if got, want := pool(t, "timeouts: {total: 1s}").Timeouts, (Timeouts{time.Second, time.Second, time.Second, time.Minute}); got != want {
 		t.Errorf("a short total: got %v, want %v", got, want)
 	}
 	if got := pool(t, "breaker: {open_for: 2m}").Breaker.MaxOpenFor; got != 2*time.Minute {
@@ -273,6 +295,7 @@ func TestEnumTags(t *testing.T) {
 		{Strategy{}, "Name", Strategies},
 		{Concurrency{}, "Name", Limiters},
 		{Log{}, "Level", levels},
+		{TLS{}, "ClientAuth", clientAuths},
 	} {
 		f, _ := reflect.TypeOf(test.of).FieldByName(test.field)
 		if got := strings.Split(f.Tag.Get("enum"), ","); !slices.Equal(got, test.want) {
@@ -360,7 +383,7 @@ func TestFromEndpoints(t *testing.T) {
 	_, err = FromEndpoints("x", []string{"foo"}, "p2c-emwa", "y")
 	want := `--listen: expected host:port, such as 127.0.0.1:8080, found "x"
 --admin: expected host:port, such as 127.0.0.1:8080, found "y"
---endpoints: "foo": expected http:// or https:// in front, as in http://127.0.0.1:9001
+--endpoints: "foo": expected http://, https:// or unix:// in front, as in http://127.0.0.1:9001
 --strategy: unknown strategy "p2c-emwa": did you mean "p2c-ewma"?`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)

@@ -24,7 +24,9 @@ func FromEndpoints(listen string, urls []string, strategy, admin string) (*File,
 	default:
 		f.Admin.Address = admin
 	}
-	pool := Pool{Name: "default", Policies: DefaultPolicies()}
+	var pool Pool
+	pool.Defaults()
+	pool.Name = "default"
 	if strategy != "" {
 		pool.Strategy = NewStrategy(strategy)
 	}

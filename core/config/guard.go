@@ -88,31 +88,3 @@ func (b *Breaker) Derive(has func(string) bool) {
 		b.MaxOpenFor = max(b.MaxOpenFor, b.OpenFor)
 	}
 }
-
-// Health is the active check of every endpoint: a GET that must be answered with
-// a status from 200 to 399.
-type Health struct {
-	// Path that is asked for; it starts with a slash. Default /healthz, the
-	// habit of Kubernetes.
-	Path string `yaml:"path" doc:"path that is asked for"`
-
-	// Interval between two checks of an endpoint; more than 0. Default 2s, as in
-	// HAProxy: with Fall at 3 a dead endpoint is found within 6 s.
-	Interval time.Duration `yaml:"interval" doc:"time between two checks of an endpoint"`
-
-	// Timeout is how long a check may take; more than 0. Default 1s.
-	Timeout time.Duration `yaml:"timeout" doc:"how long a check may take"`
-
-	// Rise is the number of successes in a row after which an endpoint is used
-	// again, 1 to 100. Default 2, as in HAProxy: one may be chance.
-	Rise int `yaml:"rise" doc:"successes in a row after which an endpoint is used again, 1 to 100"`
-
-	// Fall is the number of failures in a row after which an endpoint is taken
-	// out, 1 to 100. Default 3, as in HAProxy.
-	Fall int `yaml:"fall" doc:"failures in a row after which an endpoint is taken out, 1 to 100"`
-}
-
-// Defaults sets every field.
-func (h *Health) Defaults() {
-	*h = Health{Path: "/healthz", Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 3}
-}

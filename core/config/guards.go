@@ -55,11 +55,11 @@ type Guards struct {
 
 	// ScanUpTo is the number of endpoints up to which all of them are compared instead
 	// of some drawn, as long as that takes no more than a hundredth of a core, 0 to
-	// 100000. Default 64. Only for strategies that draw (p2c-*).
+	// 100000. Default 1000. Only for strategies that draw (p2c-*).
 	ScanUpTo int `yaml:"scan_up_to,omitempty" doc:"number of endpoints up to which all are compared, while that takes no more than a hundredth of a core; 0: always drawn"`
 
 	// MostChoices is how many endpoints are drawn at most, where many are slow or there
-	// is time for it: choices to 8. Default 8. Only for strategies that draw (p2c-*).
+	// is time for it: choices to 16. Default 16. Only for strategies that draw (p2c-*).
 	MostChoices int `yaml:"most_choices,omitempty" doc:"endpoints drawn at most, where many are slow or there is time for it; equal to choices: always so many"`
 
 	// Trust decides whether the strategy falls back to round robin while its signal is
@@ -71,7 +71,7 @@ type Guards struct {
 func defaultGuards() Guards {
 	return Guards{
 		Samples: 10, Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true,
-		ScanUpTo: 64, MostChoices: maxChoices, Trust: true,
+		ScanUpTo: 1000, MostChoices: maxChoices, Trust: true,
 	}
 }
 

@@ -35,10 +35,10 @@ func TestGuardRules(t *testing.T) {
 		{"scan_up_to: -1", "scan_up_to: expected a number from 0 to 100000, found -1"},
 		{"scan_up_to: 100001", "scan_up_to: expected a number from 0 to 100000, found 100001"},
 		{"most_choices: 2", ""},
-		{"most_choices: 1", "most_choices: expected a number from 2 to 8, found 1"},
-		{"most_choices: 9", "most_choices: expected a number from 2 to 8, found 9"},
+		{"most_choices: 1", "most_choices: expected a number from 2 to 16, found 1"},
+		{"most_choices: 17", "most_choices: expected a number from 2 to 16, found 17"},
 		{"choices: 8", ""},
-		{"choices: 5, most_choices: 4", "most_choices: expected a number from 5 to 8, found 4"},
+		{"choices: 5, most_choices: 4", "most_choices: expected a number from 5 to 16, found 4"},
 		{"classes: true", ""},
 		{"classes: true, reported: true", "classes: does not go with reported"},
 		{"peak: true, age: false, drift: false, seed: false, trust: false", ""},
@@ -91,7 +91,7 @@ func TestGuardsDerive(t *testing.T) {
 		"name: ewma": {Name: "ewma", Decay: 3 * time.Second, Guards: Guards{
 			Samples: 10, Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true, Trust: true}},
 		"samples: 0": {Name: "p2c-ewma", Decay: 3 * time.Second, Choices: 2, Guards: Guards{
-			Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true, ScanUpTo: 64, MostChoices: 8, Trust: true}},
+			Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true, ScanUpTo: 1000, MostChoices: 16, Trust: true}},
 		"name: least-requests": {Name: "least-requests"},
 	} {
 		f, err := Parse("f", []byte("version: 1\npools: [{name: a, endpoints: [http://h], strategy: {"+settings+"}}]"))

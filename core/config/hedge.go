@@ -8,7 +8,7 @@ import (
 
 // Hedge sends a second attempt of a request that is not answered for unusually long, to
 // another endpoint; the first good answer is delivered, and the other attempt given up.
-// Only safe methods (GET, HEAD, OPTIONS, TRACE) without a body are hedged, and only
+// Only safe methods (GET, HEAD, OPTIONS) without a body are hedged, and only
 // requests that have not been tried again for another reason.
 type Hedge struct {
 	// AfterPercentile is the share of first attempts, 0.5 to 0.999, that are answered

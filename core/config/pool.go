@@ -1,9 +1,7 @@
 package config
 
 import (
-	"net"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -16,15 +14,24 @@ type Pool struct {
 	// Endpoints are the addresses that serve the pool's requests, at least one.
 	Endpoints []Endpoint `yaml:"endpoints" doc:"addresses that serve the requests, at least one"`
 
+	// Upstream is how the endpoints are reached.
+	Upstream `yaml:",inline"`
+
 	// Policies say how an endpoint is chosen, guarded and tried again.
 	Policies `yaml:",inline"`
+}
+
+// Defaults sets p to a pool that says nothing.
+func (p *Pool) Defaults() {
+	*p = Pool{Upstream: Upstream{Protocol: ProtocolAuto}, Policies: DefaultPolicies()}
 }
 
 // Endpoint is one address that serves requests.
 type Endpoint struct {
 	// URL of the endpoint: http:// or https://, a host and perhaps a port, and no
-	// path. Required, and unique within its pool by [Endpoint.Key].
-	URL string `yaml:"url,scalar,required" doc:"http:// or https://, a host and perhaps a port, without a path"`
+	// path; or unix:// and the absolute path of a socket, as in unix:///run/app.sock.
+	// Required, and unique within its pool by [Endpoint.Key].
+	URL string `yaml:"url,scalar,required" doc:"http:// or https://, a host and perhaps a port, without a path; or unix:// and the path of a socket"`
 
 	// Weight is the endpoint's share of the traffic relative to the others, 0 to
 	// 1000. Default 1. 0 drains it: it gets no new request, and keeps what was
@@ -36,20 +43,18 @@ type Endpoint struct {
 func (e *Endpoint) Defaults() { *e = Endpoint{Weight: 1} }
 
 // Key returns host:port in lower case, with the port of the scheme (80 or 443)
-// where none is given: the name of the endpoint in metrics, and what identifies
-// it across reloads. For a URL that is not valid it returns the URL.
+// where none is given, or the path of a socket: the name of the endpoint in metrics,
+// and what identifies it across reloads. For a URL that is not valid it returns the
+// URL.
 func (e Endpoint) Key() string {
+	if path, ok := e.socket(); ok && path != "" {
+		return path
+	}
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" {
 		return e.URL
 	}
-	port := u.Port()
-	if port == "" && u.Scheme == "https" {
-		port = "443"
-	} else if port == "" {
-		port = "80"
-	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	return hostPort(u)
 }
 
 // Policies say how a pool chooses among its endpoints, guards them and tries
@@ -130,11 +135,18 @@ type Timeouts struct {
 	// the response. Default 30s: past that clients have commonly given up, and
 	// finishing is waste. 0, no bound, is for downloads and streams.
 	Total time.Duration `yaml:"total" doc:"how long a request may take with all its attempts; 0 means no limit"`
+
+	// Idle is how long an endpoint may be silent amid its answer. It matters where Total
+	// is longer, or none; a stream without end (an upgraded connection, a stream of
+	// events or of gRPC) may be silent for as long as it likes. Default 60s, as in nginx
+	// (proxy_read_timeout): an endpoint that hangs amid an answer is not waited for
+	// for ever, and one that computes may take its time.
+	Idle time.Duration `yaml:"idle" doc:"how long an endpoint may be silent amid its answer, if that is no stream without end; 0 means no limit"`
 }
 
 // Defaults sets every field.
 func (t *Timeouts) Defaults() {
-	*t = Timeouts{Connect: 2 * time.Second, ResponseHeader: 10 * time.Second, Total: 30 * time.Second}
+	*t = Timeouts{Connect: 2 * time.Second, ResponseHeader: 10 * time.Second, Total: 30 * time.Second, Idle: 60 * time.Second}
 }
 
 // Derive lowers the defaults that a shorter Total makes pointless.
@@ -156,7 +168,7 @@ func (t *Timeouts) Derive(has func(string) bool) {
 type Retries struct {
 	// Attempts is how often a request is tried in all, 1 (no retry) to 4.
 	// Default 2: a second try at another endpoint gains most of what there is to
-	// gain. Only safe methods (GET, HEAD, OPTIONS, TRACE) without a body are
+	// gain. Only safe methods (GET, HEAD, OPTIONS) without a body are
 	// tried again.
 	Attempts int `yaml:"attempts" doc:"how often a request is tried in all, 1 to 4"`
 

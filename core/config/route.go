@@ -2,30 +2,60 @@ package config
 
 import (
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // Route says which requests go to a pool. Conditions that are empty always hold.
+//
+// Of the routes that take a request, the first of this order serves it:
+//
+//  1. an exact host before a wildcard, a longer wildcard before a shorter one, and any
+//     host last;
+//  2. an exact path before a prefix, a longer prefix before a shorter one;
+//  3. named methods before any;
+//  4. more header conditions before fewer, and of as many the one that asks for more
+//     exact values;
+//  5. the one that stands first.
 type Route struct {
 	// Name labels the route in metrics, by the same rules as a pool's name.
 	// Default: the pool's name, with -2, -3 and so on where that is taken.
 	Name string `yaml:"name" doc:"label in metrics; default: the name of the pool"`
 
-	// PathPrefix that the path of the request starts with; it starts with a
-	// slash. Default /.
-	PathPrefix string `yaml:"path_prefix" doc:"prefix of the path, starting with /"`
+	// Path that the request has, exactly; it starts with a slash. Default: none, and
+	// PathPrefix decides. A route has one of the two.
+	Path string `yaml:"path,omitempty" doc:"the path, exactly, starting with /; instead of path_prefix"`
 
-	// Hosts that the route serves: exact names or addresses without a port, in
-	// any case (kept in lower case). Default: all.
-	Hosts []string `yaml:"hosts" doc:"host names that the route serves, without a port; empty: all"`
+	// PathPrefix that the path of the request starts with, by whole segments: /a takes
+	// /a and /a/b, not /ab. It starts with a slash. Default /, or none beside Path.
+	PathPrefix string `yaml:"path_prefix,omitempty" doc:"prefix of the path by whole segments, starting with /; default: /, or none beside path"`
+
+	// Hosts that the route serves: names or addresses without a port, in any case
+	// (kept in lower case). *.example.com is every name that ends with .example.com,
+	// with one label before it or more, and not example.com itself. Default: all.
+	Hosts []string `yaml:"hosts" doc:"host names that the route serves, without a port; *.example.com: every name below example.com; empty: all"`
 
 	// Methods that the route serves, in upper case. Default: all.
 	Methods []string `yaml:"methods" doc:"methods that the route serves, in upper case; empty: all"`
 
+	// Headers that the request must have, or must not have: all of these conditions
+	// hold. Default: none.
+	Headers []HeaderMatch `yaml:"headers" doc:"conditions on headers of the request, which all must hold: NAME (it is there), {name, value} or {name, absent: true}"`
+
 	// Pool that the requests go to. Required.
 	Pool string `yaml:"pool,required" doc:"name of the pool that requests go to"`
+
+	// Timeouts of the route's requests; nil (the default) means the pool's.
+	Timeouts *RouteTimeouts `yaml:"timeouts" doc:"bounds on what a request may take; absent: those of the pool"`
+
+	// Retries of the route's requests; nil (the default) means the pool's.
+	Retries *RouteRetries `yaml:"retries" doc:"whether a failed attempt is repeated; absent: as in the pool"`
+
+	// MaxBodyBytes bounds the body of a request, in bytes, 0 to 2^40; more is answered
+	// with 413. Default 0, the bound of the listener.
+	MaxBodyBytes int64 `yaml:"max_body_bytes" doc:"largest body of a request in bytes; 0: as the listener says"`
 
 	// RateLimit bounds the requests a second; nil (the default) means no bound.
 	RateLimit *RateLimit `yaml:"rate_limit" doc:"bound on the requests a second; absent: none"`
@@ -37,6 +67,58 @@ type Route struct {
 
 // Defaults sets the path prefix to / and the cost to 1.
 func (r *Route) Defaults() { *r = Route{PathPrefix: "/", Cost: 1} }
+
+// Derive takes the default prefix back where there is an exact path.
+func (r *Route) Derive(has func(string) bool) {
+	if has("path") && !has("path_prefix") {
+		r.PathPrefix = ""
+	}
+}
+
+// Matched returns the exact path and the prefix as requests are matched with them:
+// decoded, since a request's path is compared decoded. One of them is empty.
+func (r *Route) Matched() (path, prefix string) {
+	decoded := func(s string) string {
+		if d, err := url.PathUnescape(s); err == nil {
+			return d
+		}
+		return s
+	}
+	return decoded(r.Path), decoded(r.PathPrefix)
+}
+
+// HeaderMatch is a condition on a header of the request: with a value, that one of the
+// header's lines is exactly that; absent, that there is no such header; and otherwise
+// that there is one.
+type HeaderMatch struct {
+	// Name of the header, in any case. Required.
+	Name string `yaml:"name,scalar,required" doc:"name of the header"`
+
+	// Value that a line of the header must be, exactly and in this case, without the
+	// space around it. Default: any.
+	Value string `yaml:"value,omitempty" doc:"what a line of the header must be, exactly; default: anything"`
+
+	// Absent turns the condition round: there must be no such header. Default false.
+	Absent bool `yaml:"absent,omitempty" doc:"the request must not have the header"`
+}
+
+// RouteTimeouts stand in for the pool's. What is nil (the default) is as in the pool; 0
+// means none.
+type RouteTimeouts struct {
+	// ResponseHeader is how long an attempt may wait for the head of its response; at
+	// most Total, be it this one or the pool's.
+	ResponseHeader *time.Duration `yaml:"response_header" doc:"how long an attempt may wait for the head of its response; 0 means no limit; absent: as in the pool"`
+
+	// Total is how long a request may take with all its attempts.
+	Total *time.Duration `yaml:"total" doc:"how long a request may take with all its attempts; 0 means no limit; absent: as in the pool"`
+}
+
+// RouteRetries stand in for the pool's. The budget remains the pool's: it keeps retries
+// from overrunning the endpoints, whoever sends them.
+type RouteRetries struct {
+	// Attempts is how often a request is tried in all, 1 (no retry) to 4. Required.
+	Attempts int `yaml:"attempts,scalar,required" doc:"how often a request is tried in all, 1 (no retry) to 4"`
+}
 
 // RateLimit bounds the requests a second, as a token bucket: of a route, or of all
 // together.

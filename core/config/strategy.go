@@ -25,7 +25,7 @@ const (
 	// gains exponentially over none, each further one only a constant factor
 	// (Mitzenmacher), while herding on the best grows.
 	defaultChoices = 2
-	maxChoices     = 8
+	maxChoices     = 16
 
 	// defaultLoadFactor is the lower end of what is in use (1.25 to 1.5): a quarter
 	// more than an equal part is what an endpoint can commonly bear, and leaves most
@@ -57,8 +57,8 @@ type Strategy struct {
 	Guards `yaml:",inline"`
 
 	// Choices is the number of distinct endpoints that are drawn and compared, 2
-	// to 8. Default 2. Only for strategies that draw (p2c-*).
-	Choices int `yaml:"choices,omitempty" doc:"endpoints drawn and compared, 2 to 8; only for p2c-*"`
+	// to 16. Default 2. Only for strategies that draw (p2c-*).
+	Choices int `yaml:"choices,omitempty" doc:"endpoints drawn and compared, 2 to 16; only for p2c-*"`
 
 	// Key is what of a request decides which endpoint it belongs to: client (its
 	// address without the port; behind trusted proxies the real client's), path

@@ -9,8 +9,6 @@ import (
 )
 
 const (
-	minHeaderBytes, maxHeaderBytes = 1 << 10, 16 << 20
-
 	maxWeight   = 1000
 	maxProbes   = 63        // what a half-open breaker counts (core/breaker)
 	maxAttempts = 4         // as many as a request remembers where it has been
@@ -31,8 +29,8 @@ func (f *File) validate(report strict.Report) {
 		report("pools", "expected at least one pool")
 	}
 	f.validateListeners(report)
-	f.Admin.Decisions.Validate(report.At("admin.decisions"))
-	positive(report, "drain.timeout", f.Drain.Timeout)
+	f.Admin.validate(report.At("admin"))
+	f.Drain.validate(report.At("drain"))
 	oneOf(report, "log.level", "level", f.Log.Level, levels)
 	f.validatePools(report)
 	f.validateRoutes(report)
@@ -40,31 +38,6 @@ func (f *File) validate(report strict.Report) {
 		if p != p.Masked() {
 			report(fmt.Sprintf("trusted_proxies[%d]", i), "%s has bits set beyond its length: expected %s", p, p.Masked())
 		}
-	}
-}
-
-func (f *File) validateListeners(report strict.Report) {
-	taken := map[string]string{}
-	address := func(path, value string) {
-		key, ok := checkAddress(report, path, value)
-		if !ok || key == "" {
-			return
-		}
-		if other, dup := taken[key]; dup {
-			report(path, "%q is the address of %s already", value, other)
-			return
-		}
-		taken[key] = path
-	}
-	for i, l := range f.Listeners {
-		path := fmt.Sprintf("listeners[%d]", i)
-		address(path+".address", l.Address)
-		notNegative(report, path+".read_header_timeout", l.ReadHeaderTimeout)
-		notNegative(report, path+".idle_timeout", l.IdleTimeout)
-		between(report, path+".max_header_bytes", l.MaxHeaderBytes, minHeaderBytes, maxHeaderBytes)
-	}
-	if f.Admin.Enabled {
-		address("admin.address", f.Admin.Address)
 	}
 }
 
@@ -80,6 +53,8 @@ func (f *File) validatePools(report strict.Report) {
 			names[p.Name] = i
 		}
 		p.validateEndpoints(at)
+		p.Upstream.validate(at)
+		p.validateReach(at)
 		p.Validate(at)
 	}
 }
@@ -182,6 +157,7 @@ func (b *Breaker) Validate(report strict.Report) {
 // Validate reports what is wrong with the timeouts, by paths from t.
 func (t *Timeouts) Validate(report strict.Report) {
 	notNegative(report, "total", t.Total)
+	notNegative(report, "idle", t.Idle)
 	for _, part := range []struct {
 		name  string
 		value time.Duration
@@ -198,15 +174,6 @@ func (r *Retries) Validate(report strict.Report) {
 	between(report, "attempts", r.Attempts, 1, maxAttempts)
 	ratio(report, "budget_ratio", r.BudgetRatio)
 	between(report, "budget_min_per_second", r.BudgetMinPerSecond, 0, maxCount)
-}
-
-// Validate reports what is wrong with the check, by paths from h.
-func (h *Health) Validate(report strict.Report) {
-	checkPath(report, "path", h.Path, true)
-	positive(report, "interval", h.Interval)
-	positive(report, "timeout", h.Timeout)
-	between(report, "rise", h.Rise, 1, 100)
-	between(report, "fall", h.Fall, 1, 100)
 }
 
 func within(report strict.Report, path string, d, low, high time.Duration) bool {

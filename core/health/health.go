@@ -4,6 +4,7 @@
 package health
 
 import (
+	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -36,15 +37,20 @@ func (s Settings) Validate() error {
 type Checks struct {
 	settings Settings
 
-	mu    sync.Mutex
-	gates map[*core.Member]*Gate
-	order []*check // by member, in the pool's order
+	mu      sync.Mutex
+	members map[*core.Member]*check
+	order   []*check // in the pool's order
+	agenda  agenda
+	made    uint64
 }
 
+// check is what is known of one member.
 type check struct {
 	member *core.Member
 	gate   *Gate
 	due    core.Instant
+	number uint64 // the order in which they were made
+	place  int    // in the agenda
 }
 
 // New returns the checks of a pool without members.
@@ -52,70 +58,95 @@ func New(s Settings) (*Checks, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	return &Checks{settings: s, gates: map[*core.Member]*Gate{}}, nil
+	return &Checks{settings: s, members: map[*core.Member]*check{}}, nil
 }
 
 // Gate makes the gate of a new member. It is open until the probes say otherwise.
 func (c *Checks) Gate(m *core.Member) *Gate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	g := &Gate{rise: c.settings.Rise, fall: c.settings.Fall}
-	c.gates[m] = g
-	return g
+	return c.check(m).gate
 }
 
-// Watch implements core.Prober.
+// check makes the check of a new member, which is on no agenda yet.
+func (c *Checks) check(m *core.Member) *check {
+	k := &check{member: m, gate: &Gate{rise: c.settings.Rise, fall: c.settings.Fall}, number: c.made, place: -1}
+	c.made++
+	c.members[m] = k
+	return k
+}
+
+// Watch implements core.Prober. Most changes concern a few of many members, so what is
+// the same at the beginning and at the end of the list is left alone.
 func (c *Checks) Watch(now core.Instant, members []*core.Member) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	kept := make(map[*core.Member]*check, len(c.order))
-	for _, k := range c.order {
-		kept[k.member] = k
+	old := c.order
+	n, shorter := 0, min(len(old), len(members))
+	for n < shorter && old[n].member == members[n] {
+		n++
 	}
-	gates := make(map[*core.Member]*Gate, len(members))
-	c.order = c.order[:0:0]
-	for i, m := range members {
-		k := kept[m]
+	last, lastOld := len(members), len(old)
+	for last > n && lastOld > n && old[lastOld-1].member == members[last-1] {
+		last, lastOld = last-1, lastOld-1
+	}
+	if n == len(members) && n == len(old) {
+		return
+	}
+	gone := make(map[*check]bool, lastOld-n)
+	for _, k := range old[n:lastOld] {
+		gone[k] = true
+	}
+	c.order = make([]*check, 0, len(members))
+	c.order = append(c.order, old[:n]...)
+	for i := n; i < last; i++ {
+		k := c.members[members[i]]
 		if k == nil {
-			spread := c.settings.Interval * time.Duration(i) / time.Duration(len(members))
-			k = &check{member: m, gate: c.gates[m], due: now.Add(spread)}
+			k = c.check(members[i])
 		}
-		gates[m] = k.gate
+		delete(gone, k)
+		if k.place < 0 {
+			k.due = now.Add(c.settings.Interval * time.Duration(i) / time.Duration(len(members)))
+			heap.Push(&c.agenda, k)
+		}
 		c.order = append(c.order, k)
 	}
-	c.gates = gates
+	c.order = append(c.order, old[lastOld:]...)
+	for k := range gone {
+		heap.Remove(&c.agenda, k.place)
+		delete(c.members, k.member)
+	}
 }
 
 // Next implements core.Prober.
 func (c *Checks) Next(now core.Instant, src rand.Source) (*core.Member, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, k := range c.order {
-		if k.due <= now {
-			jitter := float64(src.Uint64()>>11) / (1 << 53) // [0, 1)
-			k.due = now.Add(time.Duration(float64(c.settings.Interval) * (0.9 + 0.2*jitter)))
-			return k.member, true
-		}
+	if len(c.agenda) == 0 || c.agenda[0].due > now {
+		return nil, false
 	}
-	return nil, false
+	k := c.agenda[0]
+	jitter := float64(src.Uint64()>>11) / (1 << 53) // [0, 1)
+	k.due = now.Add(time.Duration(float64(c.settings.Interval) * (0.9 + 0.2*jitter)))
+	heap.Fix(&c.agenda, 0)
+	return k.member, true
 }
 
 // Wake implements core.Prober.
 func (c *Checks) Wake() core.Instant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	wake := core.Never
-	for _, k := range c.order {
-		wake = min(wake, k.due)
+	if len(c.agenda) == 0 {
+		return core.Never
 	}
-	return wake
+	return c.agenda[0].due
 }
 
 // Probed implements core.Prober.
 func (c *Checks) Probed(m *core.Member, now core.Instant, _ core.LoadReport, ok bool) {
 	c.mu.Lock()
-	g := c.gates[m]
-	turned := g != nil && g.probed(ok)
+	k := c.members[m]
+	turned := k != nil && k.gate.probed(ok)
 	c.mu.Unlock()
 	switch {
 	case turned && ok:

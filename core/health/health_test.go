@@ -275,3 +275,59 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+// least draws the shortest gap each time.
+type least struct{}
+
+func (least) Uint64() uint64 { return 0 }
+
+// Invariants, against a list: whatever comes and goes, and in whatever order, each member is
+// due once, when its time has come, and those that have left are not.
+func TestScheduleAgainstModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		checks, err := health.New(settings)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		all := make([]*core.Member, 8)
+		for i := range all {
+			all[i] = &core.Member{Key: fmt.Sprint(i)}
+		}
+		due := map[*core.Member]core.Instant{}
+		now, src := core.Instant(0), least{}
+		for range rapid.IntRange(1, 10).Draw(rt, "changes") {
+			members := rapid.SliceOfNDistinct(rapid.SampledFrom(all), 0, len(all), rapid.ID[*core.Member]).Draw(rt, "members")
+			checks.Watch(now, members)
+			next := map[*core.Member]core.Instant{}
+			for i, m := range members {
+				at, old := due[m]
+				if !old {
+					at = now.Add(settings.Interval * time.Duration(i) / time.Duration(len(members)))
+				}
+				next[m] = at
+			}
+			due = next
+			for range rapid.IntRange(0, 10).Draw(rt, "probes") {
+				first := core.Never
+				for _, at := range due {
+					first = min(first, at)
+				}
+				if got := checks.Wake(); got != first {
+					rt.Fatalf("wake: got %v, want %v", got.Sub(0), first.Sub(0))
+				}
+				if len(due) == 0 {
+					break
+				}
+				if m, ok := checks.Next(first-1, src); ok {
+					rt.Fatalf("next before its time: got %s", m.Key)
+				}
+				m, ok := checks.Next(first, src)
+				if at, known := due[m]; !ok || !known || at != first {
+					rt.Fatalf("next at %v: got %v, due at %v", first.Sub(0), ok, at.Sub(0))
+				}
+				now = max(now, first)
+				due[m] = first.Add(time.Duration(0.9 * float64(settings.Interval)))
+			}
+		}
+	})
+}

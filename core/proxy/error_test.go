@@ -14,7 +14,6 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
-	"github.com/evenkeel/evenkeel/core/proxy"
 )
 
 // wantRejected checks an answer that the proxy gives itself: its reason, how long to
@@ -109,8 +108,8 @@ func TestErrorsOfTheProxy(t *testing.T) {
 		{
 			name: "a connection that does not open",
 			plan: func(t *testing.T) plan {
-				transport := proxy.NewTransport(config.Timeouts{})
-				transport.DialContext = (&net.Dialer{Deadline: time.Unix(1, 0)}).DialContext // its time is over before it begins
+				transport := newTransport(t, config.Timeouts{})
+				transport.Dial = (&net.Dialer{Deadline: time.Unix(1, 0)}).DialContext // its time is over before it begins
 				return plan{endpoints: []string{nobody(t)}, transport: transport}
 			},
 			status: 504, reason: "timeout", outcome: core.ConnectFailure, attempts: 1,
@@ -165,10 +164,10 @@ func TestErrorsOfTheProxy(t *testing.T) {
 // one may do.
 func TestSlowConnectIsRetriedElsewhere(t *testing.T) {
 	b := newBackend(t, say(200, "well"))
-	transport := proxy.NewTransport(config.DefaultPolicies().Timeouts)
+	transport := newTransport(t, config.DefaultPolicies().Timeouts)
 	t.Cleanup(transport.CloseIdleConnections)
-	dial := transport.DialContext
-	transport.DialContext = dialUnless(b.host(), dial)
+	dial := transport.Dial
+	transport.Dial = dialUnless(b.host(), dial)
 	g := newRig(t, plan{endpoints: []string{nobody(t), b.URL}, transport: transport})
 	for range 2 {
 		wantStatus(t, g.get(t, "/"), 200)
@@ -200,7 +199,7 @@ func TestConnectIsRefused(t *testing.T) {
 func TestPanicCostsOneRequest(t *testing.T) {
 	calls := 0
 	b := newBackend(t, say(200, "well"))
-	inner := proxy.NewTransport(config.Timeouts{})
+	inner := newTransport(t, config.Timeouts{})
 	t.Cleanup(inner.CloseIdleConnections)
 	g := newRig(t, plan{endpoints: urls(b), policies: touchy, transport: transportFunc(func(r *http.Request) (*http.Response, error) {
 		if calls++; calls == 1 {
@@ -223,7 +222,7 @@ func TestPanicCostsOneRequest(t *testing.T) {
 // A panic amid an answer cannot be told any more: the answer must not look complete.
 func TestPanicAmidAnAnswerAbortsIt(t *testing.T) {
 	b := newBackend(t, say(200, "well"))
-	inner := proxy.NewTransport(config.Timeouts{})
+	inner := newTransport(t, config.Timeouts{})
 	t.Cleanup(inner.CloseIdleConnections)
 	g := newRig(t, plan{endpoints: urls(b), transport: transportFunc(func(r *http.Request) (*http.Response, error) {
 		answer, err := inner.RoundTrip(r)
@@ -265,11 +264,11 @@ func TestAccessLogTellsWhatHappened(t *testing.T) {
 		endpoints: urls(newBackends(t, 2, inTurn(say(503, "no"), say(201, "made")))...),
 		access:    slog.New(slog.NewJSONHandler(log, nil)),
 	})
-	wantStatus(t, g.get(t, "/pa%0Ath?secret=1"), 201)
+	wantStatus(t, g.get(t, "/pa%22th?secret=1"), 201)
 	g.settled(t)
 	got := log.String()
 	for _, want := range []string{
-		`"client":"127.0.0.1"`, `"method":"GET"`, `"path":"/pa\nth"`, `"status":201`, `"bytes":4`, `"pool":"web"`, `"attempts":2`,
+		`"client":"127.0.0.1"`, `"method":"GET"`, `"path":"/pa\"th"`, `"status":201`, `"bytes":4`, `"pool":"web"`, `"attempts":2`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("access log: got %s, want %s in it", got, want)

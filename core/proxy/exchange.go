@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -18,7 +19,9 @@ type exchange struct {
 	now     func() core.Instant
 	client  context.Context // done when the client leaves
 	out     *response
+	maxBody int64   // bytes; 0 for no bound
 	upload  *upload // the request's body; nil for none
+	call    bool    // of gRPC
 	began   core.Instant
 	request core.Request
 	why     *account // nil when nobody asks
@@ -66,7 +69,7 @@ func (attempts) RoundTrip(r *http.Request) (*http.Response, error) {
 // §9.2.1) without a body.
 func replayable(r *http.Request) bool {
 	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return r.Body == nil || r.Body == http.NoBody
 	}
 	return false
@@ -144,7 +147,7 @@ func wake(t *core.Ticket) {
 func (x *exchange) try(r *http.Request, a core.Action) (*http.Response, core.Action, error) {
 	out := x.outgoing(r, a)
 	if x.upload != nil {
-		out.Body = x.upload // there is no second attempt with a body
+		out.Body, out.GetBody = x.upload.open()
 	}
 	answer, err := x.pool.Transport.RoundTrip(out)
 	return x.came(a.Attempt, answer, err)
@@ -174,6 +177,8 @@ func (x *exchange) came(attempt int, answer *http.Response, err error) (*http.Re
 		x.slow = outcome == core.ConnectFailure && timedOut(err)
 		return nil, x.request.Failed(x.now(), attempt, core.Sample{Outcome: outcome}), nil
 	}
+	x.upload.settle()
+	x.upload.answered()
 	sample := sampleOf(answer)
 	sample.Load = x.pool.report(answer.Header)
 	next := x.request.Answered(x.now(), attempt, sample, core.RetryableStatus(answer.StatusCode))
@@ -185,16 +190,24 @@ func (x *exchange) came(attempt int, answer *http.Response, err error) (*http.Re
 	return answer, next, nil
 }
 
+// policy is what the request may do: as its route says, or its pool.
+func (x *exchange) policy() *core.Policy { return cmp.Or(x.request.Policy, x.pool.Router.Policy()) }
+
 // receive gets ready for the request's body, if it has one. The time that the whole
 // request may take bounds it.
 func (x *exchange) receive(r *http.Request) {
 	if r.Body == nil {
 		return
 	}
-	x.upload = &upload{ReadCloser: r.Body}
-	if total := x.pool.Router.Policy().Total; total > 0 {
-		x.out.readBy(total)
+	x.upload = newUpload(r.Body, x.out, x.maxBody)
+	x.out.body = x.upload
+	if total := x.policy().Total; total > 0 && r.ProtoMajor == 1 {
+		x.upload.end = time.Now().Add(total)
+		_ = x.out.setReadDeadline(x.upload.end)
 	}
+	// An answer that comes before the body is complete is not to wait for it. Where this
+	// is not supported, in HTTP/2, it does not.
+	_ = http.NewResponseController(x.out.ResponseWriter).EnableFullDuplex()
 }
 
 // arm begins the attempt's time. The time that the client takes to send its body is
@@ -205,32 +218,43 @@ func (x *exchange) arm(ctx context.Context, until core.Instant) {
 	if until == core.Never {
 		return
 	}
-	cancel, upload, out := x.cancel, x.upload, x.out
-	timer := time.AfterFunc(until.Sub(x.now()), func() {
-		if upload.awaited() {
+	cancel, upload, policy := x.cancel, x.upload, x.policy()
+	if upload == nil {
+		x.timer = time.AfterFunc(until.Sub(x.now()), func() { cancel(errLate) })
+		return
+	}
+	end := core.Never
+	if policy.Total > 0 {
+		end = x.began.Add(policy.Total)
+	}
+	again := func() time.Duration {
+		now := x.now()
+		return core.Earlier(now.Add(policy.AnswerWithin), end).Sub(now)
+	}
+	timer := time.AfterFunc(time.Hour, func() {
+		switch {
+		case !upload.awaited():
+			cancel(errLate)
+		case (upload.paced() || x.call) && policy.AnswerWithin > 0 && x.now() < end:
+			upload.coming() // how slow a client may be is not the endpoint's to say
+		default:
 			cancel(errSlowUpload)
 			// The transport comes back only when its reading has ended.
-			upload.unlessEnded(func() { out.readBy(time.Nanosecond) })
-			return
+			upload.unlessEnded(func() { upload.out.readBy(time.Nanosecond) })
 		}
-		cancel(errLate)
 	})
-	x.timer = timer
-	if policy := x.pool.Router.Policy(); upload != nil && policy.AnswerWithin > 0 {
-		end := core.Never
-		if policy.Total > 0 {
-			end = x.began.Add(policy.Total)
-		}
-		upload.onMove(func() {
-			now := x.now()
-			timer.Reset(core.Earlier(now.Add(policy.AnswerWithin), end).Sub(now))
-		})
+	if policy.AnswerWithin > 0 {
+		upload.onMove(func() { timer.Reset(again()) })
 	}
+	timer.Reset(until.Sub(x.now())) // not before it can be begun anew
+	x.timer = timer
 }
 
 // blame is what the client did when an attempt was abandoned.
 func (x *exchange) blame() error {
 	switch {
+	case x.upload != nil && x.upload.large.Load():
+		return errLargeUpload
 	case x.tooSlow():
 		return errSlowUpload
 	case x.client.Err() != nil:
@@ -241,7 +265,7 @@ func (x *exchange) blame() error {
 
 // tooSlow reports whether the attempt has ended because the client's body did not come.
 func (x *exchange) tooSlow() bool {
-	return x.late != nil && context.Cause(x.late) == errSlowUpload
+	return x.late != nil && context.Cause(x.late) == errSlowUpload || x.upload != nil && x.upload.slow.Load()
 }
 
 // disarm ends the attempt's time.
@@ -289,11 +313,23 @@ func (x *exchange) deliver(answer *http.Response, a core.Action) *http.Response 
 		}
 		return answer
 	}
+	x.hangUp(answer)
+	source := answer.Body
+	if idle := x.pool.Idle; idle > 0 && !endless(answer) && !x.call && (a.Until == core.Never || a.Until.Sub(x.now()) > idle) {
+		cancel := x.cancel
+		source = newPatient(source, idle, func() { cancel(errLate) })
+	}
 	answer.Body = &body{
-		ReadCloser: answer.Body,
-		eof:        func() { finish(good) },
-		broken:     func(err error) { finish(x.outcome(err)) },
-		end:        func() { finish(core.Abandoned) },
+		ReadCloser: source,
+		eof: func() {
+			sample = conclude(answer, sample)
+			finish(sample.Outcome)
+		},
+		broken: func(err error) { finish(x.outcome(err)) },
+		end:    func() { finish(core.Abandoned) },
+	}
+	if x.call && ofGRPC(answer.Header) && answer.ContentLength < 0 {
+		answer.Body = &callBody{answer.Body, answer, x}
 	}
 	return answer
 }
@@ -312,7 +348,7 @@ func (x *exchange) end() {
 		x.leave()
 	}
 	x.abandon()
-	x.upload.end()
+	x.upload.finish()
 }
 
 // abandon ends the request, wherever it stands. Does nothing when it has ended.

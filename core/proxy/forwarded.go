@@ -12,7 +12,7 @@ import (
 
 // rewrite says who the client is. ReverseProxy has removed the hop-by-hop headers
 // (those that Connection names, too) before: what is set here cannot be removed by the
-// client. The Host header, the query and the trailer stay the client's.
+// client. The Host header, the path, the query and the trailer stay the client's.
 func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	// ReverseProxy has tidied the query up, for those that decide by what it says.
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
@@ -20,7 +20,7 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.Trailer = r.In.Trailer            // not a copy: it is filled in at the end of the body
 	trusted := p.trusts(peer(r.In))
 	for name := range r.Out.Header {
-		if forwards(name) && !(trusted && !strings.Contains(name, "_")) {
+		if speaks(name) {
 			delete(r.Out.Header, name)
 		}
 	}
@@ -28,32 +28,67 @@ func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 		r.SetXForwarded()
 		return
 	}
-	copyHeader(r.Out.Header, r.In.Header, "X-Forwarded-For") // SetXForwarded appends to it
-	r.SetXForwarded()
+	for name, values := range r.In.Header { // what Connection names, too
+		if speaks(name) && !alias(name) && name != "Forwarded" && name != "Proxy" {
+			r.Out.Header[name] = slices.Clone(values)
+		}
+	}
+	r.SetXForwarded() // appends to X-Forwarded-For
 	copyHeader(r.Out.Header, r.In.Header, "X-Forwarded-Host")
 	copyHeader(r.Out.Header, r.In.Header, "X-Forwarded-Proto")
 }
 
-// forwards reports whether a header is one of X-Forwarded-*, in the eyes of an endpoint
-// that takes X_FORWARDED_FOR for the same, as CGI and its heirs do.
-func forwards(name string) bool {
-	const prefix = "x-forwarded-"
-	if len(name) < len(prefix) {
+// spoken are the headers that speak for somebody else, besides X-Forwarded-*: they say
+// who the client is, or which path it has asked for (IIS and some frameworks route by
+// X-Original-URL and X-Rewrite-URL), and are believed from trusted peers only. Proxy is
+// no header at all, but CGI makes HTTP_PROXY of it; that is passed on from nobody, and no
+// Forwarded (RFC 7239): half a chain in each of two headers would tell two stories.
+var spoken = [...]string{"forwarded", "x-real-ip", "x-original-url", "x-rewrite-url", "proxy"}
+
+const xForwarded = "x-forwarded-"
+
+// speaks reports whether a header is one of those that speak for somebody else, in the
+// eyes of an endpoint, too, that takes X_FORWARDED_FOR for the same, as CGI and its heirs
+// do.
+func speaks(name string) bool {
+	if len(name) >= len(xForwarded) && reads(name[:len(xForwarded)], xForwarded) {
+		return true
+	}
+	for _, s := range spoken {
+		if reads(name, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// reads reports whether a name reads like a word in lower case, where anything but
+// letters and digits reads like a dash.
+func reads(name, word string) bool {
+	if len(name) != len(word) {
 		return false
 	}
-	for i := range len(prefix) {
+	for i := range len(name) {
 		c := name[i]
 		switch {
-		case c == '_':
-			c = '-'
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
 		case 'A' <= c && c <= 'Z':
 			c += 'a' - 'A'
+		default:
+			c = '-'
 		}
-		if c != prefix[i] {
+		if c != word[i] {
 			return false
 		}
 	}
 	return true
+}
+
+// alias reports whether a name only reads like another.
+func alias(name string) bool {
+	return strings.ContainsFunc(name, func(c rune) bool {
+		return c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+	})
 }
 
 func copyHeader(to, from http.Header, name string) {

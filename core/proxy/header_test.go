@@ -64,6 +64,20 @@ func TestHeadersThatAreForwarded(t *testing.T) {
 		{name: "a trusted peer that says nothing", trusted: []string{"127.0.0.1/32"}, want: map[string][]string{
 			"X-Forwarded-For": {"127.0.0.1"}, "X-Forwarded-Host": {"shop.example"}, "X-Forwarded-Proto": {"http"},
 		}},
+		{name: "who else says who the client is, or what it asked for, is dropped",
+			head: "X-Real-IP: 1.2.3.4\r\nX_Real_Ip: 1.2.3.4\r\nX-Original-URL: /admin\r\nX-Rewrite-Url: /admin\r\nX.Forwarded.For: 1.2.3.4\r\nProxy: evil\r\nX_Other: 1\r\n",
+			want: map[string][]string{
+				"X-Real-Ip": nil, "X_real_ip": nil, "X-Original-Url": nil, "X-Rewrite-Url": nil, "X.forwarded.for": nil, "Proxy": nil, "X_other": {"1"},
+			}},
+		{name: "a trusted peer may say it, by the name itself", trusted: []string{"127.0.0.1/32"},
+			head: "X-Real-IP: 1.2.3.4\r\nX_Real_Ip: 1.2.3.4\r\nX-Forwarded-Port: 1\r\nX-Original-URL: /admin\r\nX_Forwarded_For: 1.2.3.4\r\nForwarded: for=1.2.3.4\r\nProxy: evil\r\nConnection: X-Real-IP\r\n",
+			want: map[string][]string{
+				"X-Real-Ip": {"1.2.3.4"}, "X_real_ip": nil, "X-Forwarded-Port": {"1"}, "X-Original-Url": {"/admin"}, "X_forwarded_for": nil,
+				"X-Forwarded-For": {"127.0.0.1"}, "Forwarded": nil, "Proxy": nil,
+			}},
+		{name: "an upgrade to HTTP/2 would go past the proxy",
+			head: "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n",
+			want: map[string][]string{"Connection": nil, "Upgrade": nil, "Http2-Settings": nil}},
 		{name: "trust in others is no trust", trusted: []string{"10.0.0.0/8"}, head: "X-Forwarded-For: 1.2.3.4\r\n",
 			want: map[string][]string{"X-Forwarded-For": {"127.0.0.1"}}},
 		{name: "Connection cannot take away what the proxy says",
@@ -104,7 +118,7 @@ func TestHeadersThatAreForwarded(t *testing.T) {
 // The target is the client's business: neither path nor query is tidied up.
 func TestTargetIsForwardedUnchanged(t *testing.T) {
 	for _, target := range []string{
-		"/", "/a/b", "/a%2Fb", "/a%2fb", "/a%20b", "/%61", "/a//b", "//a", "/a/../b", "/a/./b", "/a;x=1/b", "/%E2%82%AC", "/a+b", "/@:!$&'()*,=",
+		"/", "/a/b", "/a%2Fb", "/a%2fb", "/a%20b", "/%61", "/a//b", "//a", "/a/...", "/a;x=1/b", "/a%2F/b", `/a\b`, `/{a}|"b"<>^`, "/\u00e4/%ff", "/%E2%82%AC", "/a+b", "/@:!$&'()*,=",
 		"/?", "/?q", "/?a=1&b=2", "/?b=2&a=1", "/?a=1;b=2", "/?a=%zz", "/?a=%2F&a=+", "/?a=b?c/d", "/?" + strings.Repeat("a&", 10_001),
 	} {
 		name := target[:min(len(target), 20)]

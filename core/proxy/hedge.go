@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -38,7 +39,7 @@ func (x *exchange) race(r *http.Request, a core.Action) (*http.Response, core.Ac
 		x.timing = timing{}
 		running = append(running, one)
 		go func() {
-			answer, err := x.pool.Transport.RoundTrip(out)
+			answer, err := x.send(out)
 			select {
 			case arrivals <- arrival{one, answer, err}:
 			case <-over:
@@ -79,3 +80,18 @@ func without(runners []*runner, one *runner) []*runner {
 	}
 	return rest
 }
+
+// send sends an attempt that runs in a goroutine of its own, where nobody else would catch
+// a defect.
+func (x *exchange) send(r *http.Request) (answer *http.Response, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			x.out.defect("panic while sending an attempt", fault)
+			answer, err = nil, errDefect
+		}
+	}()
+	return x.pool.Transport.RoundTrip(r)
+}
+
+// errDefect is what an attempt fails with that came to a panic.
+var errDefect = errors.New("proxy: panic while sending an attempt")

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core/config"
-	"github.com/evenkeel/evenkeel/core/proxy"
 )
 
 // duel is two endpoints whose first request for /duel is answered by first, and the
@@ -158,7 +157,7 @@ func TestHedgeCallsOffAtTheAnswer(t *testing.T) {
 func TestHedgeClosesLateAnswers(t *testing.T) {
 	tr := &tardy{late: newGate(t), closed: newGate(t)}
 	b := newBackends(t, 2, say(200, "well"))
-	transport := proxy.NewTransport(config.Timeouts{})
+	transport := newTransport(t, config.Timeouts{})
 	t.Cleanup(transport.CloseIdleConnections)
 	tr.RoundTripper = transport
 	g := newRig(t, plan{endpoints: urls(b...), transport: tr, policies: func(p *config.Policies) {

@@ -3,13 +3,14 @@ package proxy_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -149,20 +150,24 @@ type plan struct {
 	trusted   []string
 	explain   []string // peers that are told why
 	decisions *explain.Log
+	upstream  config.Upstream // how the endpoints are reached
 	transport http.RoundTripper
 	access    *slog.Logger
+	clients   proxy.Clients // what clients are held to
 }
 
 // rig is a proxy at work, over real connections.
 type rig struct {
 	*clock
-	URL     string
-	Client  *http.Client
-	handler http.Handler // the proxy itself
-	router  *core.Router
-	metrics http.Handler
-	log     *logBuffer
-	running running
+	URL      string
+	Client   *http.Client
+	handler  http.Handler // the proxy itself
+	router   *core.Router
+	metrics  http.Handler
+	unrouted *telemetry.Route
+	log      *logBuffer
+	running  running
+	defects  atomic.Int64
 }
 
 func newRig(t testing.TB, p plan) *rig {
@@ -175,6 +180,7 @@ func newRig(t testing.TB, p plan) *rig {
 	}
 	metrics := telemetry.New("test")
 	g.metrics = metrics.Handler()
+	g.unrouted = metrics.Route("none")
 	pm := metrics.Pool("web", g.now)
 	var err error
 	if g.router, err = adaptive.Build(policies, core.Driver{Source: proxy.Source{}, Observe: pm.Observe}); err != nil {
@@ -182,22 +188,26 @@ func newRig(t testing.TB, p plan) *rig {
 	}
 	var endpoints []core.Endpoint
 	for _, text := range p.endpoints {
-		u, err := url.Parse(text)
+		e := config.Endpoint{URL: text}
+		where, err := proxy.UpstreamOf(e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		endpoints = append(endpoints, core.Endpoint{Key: config.Endpoint{URL: text}.Key(), Weight: 1, Target: proxy.Upstream{URL: u}})
+		endpoints = append(endpoints, core.Endpoint{Key: e.Key(), Weight: 1, Target: where})
 	}
 	if err := g.router.Update(g.now(), endpoints); err != nil {
 		t.Fatal(err)
 	}
 	pm.Watch(g.router)
 	if p.transport == nil {
-		transport := proxy.NewTransport(policies.Timeouts)
+		transport, err := proxy.NewTransport(p.upstream, policies.Timeouts)
+		if err != nil {
+			t.Fatal(err)
+		}
 		t.Cleanup(transport.CloseIdleConnections)
 		p.transport = transport
 	}
-	pool := &proxy.Pool{Name: "web", Router: g.router, Transport: p.transport, Metrics: pm, Affinity: proxy.AffinityOf(policies.Strategy), Decisions: p.decisions}
+	pool := &proxy.Pool{Name: "web", Router: g.router, Transport: p.transport, Metrics: pm, Idle: policies.Timeouts.Idle, Affinity: proxy.AffinityOf(policies.Strategy), Decisions: p.decisions}
 	if policies.Shed != nil {
 		pool.PriorityHeader = policies.Shed.PriorityHeader
 	}
@@ -209,7 +219,7 @@ func newRig(t testing.TB, p plan) *rig {
 		routes[i].Metrics = metrics.Route(routes[i].Name)
 	}
 	options := proxy.Options{
-		Routes: routes, Unrouted: metrics.Route("none"), Now: g.now, Access: p.access, Limit: p.limit,
+		Routes: routes, Unrouted: g.unrouted, Now: g.now, Access: p.access, Limit: p.limit,
 		Log: slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, text := range p.explain {
@@ -218,13 +228,21 @@ func newRig(t testing.TB, p plan) *rig {
 	for _, text := range p.trusted {
 		options.Trusted = append(options.Trusted, netip.MustParsePrefix(text))
 	}
-	g.handler = proxy.New(options)
+	options.Defect = func(what string, fault any) {
+		g.defects.Add(1)
+		options.Log.Error(what, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+	}
+	served := proxy.New(options)
+	g.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { served.Serve(w, r, &p.clients) })
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.running.add(1)
 		defer g.running.add(-1)
 		g.handler.ServeHTTP(w, r)
 	}))
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
 	server.Start()
 	g.URL = server.URL
 	g.Client = &http.Client{
@@ -469,6 +487,16 @@ func newSecure(t *testing.T, h http.HandlerFunc) string {
 }
 
 type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// newTransport returns a transport by the default settings.
+func newTransport(t testing.TB, timeouts config.Timeouts) *proxy.Transport {
+	t.Helper()
+	transport, err := proxy.NewTransport(config.Upstream{}, timeouts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return transport
+}
 
 // dialUnless dials, but to one address only: all others take too long.
 func dialUnless(known string, dial dialer) dialer {

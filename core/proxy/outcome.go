@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -15,27 +14,24 @@ import (
 
 // outcome classifies an attempt that failed with err, in the order of what is
 // certain: the client has left, or broke its own request off; our own time was over;
-// no connection was made; and else the connection broke.
+// the endpoint has not begun with it, most often for want of a connection; and else the
+// connection broke.
 func (x *exchange) outcome(err error) core.Outcome {
 	switch {
 	case x.client.Err() != nil, x.upload != nil && x.upload.broken.Load(), x.tooSlow():
 		return core.Abandoned
 	case x.late != nil && errors.Is(context.Cause(x.late), errLate):
 		return core.Timeout
-	case neverConnected(err):
+	case neverSent(err) && x.upload.rewindable():
 		return core.ConnectFailure
 	}
 	return core.Reset
 }
 
-// neverConnected reports whether err came before anything was sent.
-func neverConnected(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return true
-	}
-	var certificate *tls.CertificateVerificationError
-	return errors.As(err, &certificate) || op == nil && timedOut(err) // of the TLS handshake
+// neverSent reports whether err came before the endpoint has done anything.
+func neverSent(err error) bool {
+	var never unsent
+	return errors.As(err, &never)
 }
 
 // timedOut reports whether err is that something took too long, by a bound that the
@@ -48,10 +44,14 @@ func timedOut(err error) bool {
 // sampleOf is what an answer's head teaches.
 func sampleOf(answer *http.Response) core.Sample {
 	after := answer.Header.Get("Retry-After")
-	return core.Sample{
+	s := core.Sample{
 		Outcome:    core.OutcomeOf(answer.StatusCode, after != ""),
 		RetryAfter: retryAfter(after),
 	}
+	if answer.StatusCode == http.StatusOK && ofGRPC(answer.Header) {
+		learnGRPC(&s, answer.Header)
+	}
+	return s
 }
 
 // retryAfter reads the header's two forms (RFC 9110 §10.2.3); 0 for anything else.

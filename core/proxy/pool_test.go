@@ -90,7 +90,7 @@ func TestConnectionsAreNotChurnedUnderConcurrency(t *testing.T) {
 // probed is a rig whose endpoints are probed until the test ends.
 func probed(t *testing.T, h config.Health, change func(*config.Policies), endpoints ...string) *rig {
 	t.Helper()
-	transport := proxy.NewTransport(config.DefaultPolicies().Timeouts)
+	transport := newTransport(t, config.DefaultPolicies().Timeouts)
 	t.Cleanup(transport.CloseIdleConnections)
 	g := newRig(t, plan{endpoints: endpoints, transport: transport, policies: func(p *config.Policies) {
 		p.Health = &h

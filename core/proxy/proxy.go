@@ -10,19 +10,16 @@
 package proxy
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
-	"net/url"
-	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/evenkeel/evenkeel/core"
@@ -31,18 +28,14 @@ import (
 	"github.com/evenkeel/evenkeel/core/telemetry"
 )
 
-// Upstream is where an endpoint is: the core.Member's Target.
-type Upstream struct{ URL *url.URL }
-
-// String returns the endpoint's URL.
-func (u Upstream) String() string { return u.URL.String() }
-
 // Pool is a router with what it takes to reach its members.
 type Pool struct {
 	Name      string
 	Router    *core.Router
 	Transport http.RoundTripper
 	Metrics   *telemetry.Pool
+	// Idle is how long an endpoint may be silent amid its answer; 0 for no bound.
+	Idle time.Duration
 	// Affinity is what of a request its strategy goes by.
 	Affinity Affinity
 	// PriorityHeader says how important a request is; empty for all alike.
@@ -54,6 +47,9 @@ type Pool struct {
 	// ProbeDue says that the strategy has a probe to send (core.Driver.ProbeDue); nil for
 	// a strategy that sends none.
 	ProbeDue chan struct{}
+	// Defect hears of a panic of a probe, from the deferred call that has caught it;
+	// required for a pool that is probed.
+	Defect func(what string, fault any)
 	// Decisions keeps sampled decisions; nil for none.
 	Decisions *explain.Log
 }
@@ -66,6 +62,10 @@ type Route struct {
 	Limit   *Limit // nil for none
 	Cost    int    // how many requests one counts for in the limits; 0 counts as 1
 	Metrics *telemetry.Route
+	// Policy stands in for the pool's; nil for the pool's.
+	Policy *core.Policy
+	// MaxBodyBytes bounds the body of a request; 0 for the bound of its listener.
+	MaxBodyBytes int64
 
 	class uint8 // its number among the routes to its pool, as they were given
 }
@@ -81,6 +81,12 @@ type Options struct {
 	Trusted []netip.Prefix
 	// Explain are the peers that are told why, when they ask; nil for nobody.
 	Explain []netip.Prefix
+	// Defect hears of a panic that has cost a request, from the deferred call that has
+	// caught it; required.
+	Defect func(what string, fault any)
+	// Closing says that the proxy stops: from now on each answer is the last on its
+	// connection. nil for never.
+	Closing *atomic.Bool
 	// Now is the clock that the routers were built on.
 	Now func() core.Instant
 	// Log hears of what goes wrong inside; Access of every request, nil for none.
@@ -90,14 +96,14 @@ type Options struct {
 // Proxy is an http.Handler that forwards to the endpoints of its pools.
 type Proxy struct {
 	options Options
-	routes  []*Route // most specific first
+	table   table
 	reverse httputil.ReverseProxy
 }
 
 // New returns a proxy.
 func New(o Options) *Proxy {
 	classify(o.Routes)
-	p := &Proxy{options: o, routes: ordered(o.Routes)}
+	p := &Proxy{options: o, table: newTable(o.Routes)}
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:      p.rewrite,
 		Transport:    attempts{},
@@ -108,15 +114,19 @@ func New(o Options) *Proxy {
 	return p
 }
 
-// ServeHTTP implements http.Handler.
-func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP implements http.Handler, without bounds on what clients may do.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.Serve(w, r, &Clients{}) }
+
+// Serve serves a request of a listener whose clients are held to bounds.
+func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, clients *Clients) {
 	began := p.options.Now()
-	out := &response{ResponseWriter: w, receives: r.ContentLength != 0}
+	out := &response{ResponseWriter: w, request: r, pace: clients.pace(), closing: p.options.Closing, defect: p.options.Defect}
 	route, pool := p.options.Unrouted, (*Pool)(nil)
 	attempts := 0
 	defer func() {
 		fault := recover()
 		aborted := p.recovered(fault, out)
+		out.finish()
 		took := p.options.Now().Sub(began)
 		route.Finished(out.status, took)
 		if p.options.Access != nil {
@@ -127,14 +137,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 
-	matched := p.route(r)
-	switch {
-	case r.Method == http.MethodConnect:
-		out.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-		out.reject(route, http.StatusMethodNotAllowed, telemetry.RejectMethod)
-		return
-	case matched == nil:
-		out.reject(route, http.StatusNotFound, telemetry.RejectNoRoute)
+	matched := p.accept(r, out, clients.MaxHeaders)
+	if matched == nil {
 		return
 	}
 	route, pool = matched.Metrics, matched.Pool
@@ -148,9 +152,17 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out.status = statusClientLeft
 		return
 	}
-	x := &exchange{pool: pool, now: p.options.Now, client: r.Context(), out: out}
+	if !fits(matched, clients, r) {
+		out.reject(route, http.StatusRequestEntityTooLarge, telemetry.RejectLargeBody)
+		return
+	}
+	x := &exchange{pool: pool, now: p.options.Now, client: r.Context(), out: out, maxBody: maxBody(matched, clients)}
 	x.request.Ask.Key = p.key(pool.Affinity, r)
 	x.request.Ask.Class = matched.class
+	x.request.Policy = matched.Policy
+	if x.call = isGRPC(r); x.call {
+		x.request.Policy = callPolicy(x.policy(), r.Header)
+	}
 	x.request.Ask.Priority = p.priority(pool, r)
 	if x.why = p.account(matched, r, began); x.why != nil {
 		x.request.Ask.Why = &x.why.Decision
@@ -159,7 +171,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		attempts = x.request.Attempts()
 		x.end()
 	}()
-	p.reverse.ServeHTTP(out, r.WithContext(with(r.Context(), x, matched)))
+	in := r.WithContext(with(r.Context(), x, matched))
+	settle(in)
+	out.keep()
+	p.reverse.ServeHTTP(out, in)
+	dropTrailers(out.Header())
 }
 
 // recovered sees to a request that ended in a panic: ReverseProxy aborts so when an
@@ -171,7 +187,7 @@ func (p *Proxy) recovered(fault any, out *response) (aborted bool) {
 	case fault == nil:
 		return false
 	case fault != http.ErrAbortHandler:
-		p.options.Log.Error("panic while serving a request", "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		out.defect("panic while serving a request", fault)
 		if out.status == 0 {
 			clear(out.Header()) // of an answer that is not sent
 			out.refuse(http.StatusInternalServerError, "internal")
@@ -195,6 +211,8 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 			out.Header().Set("Retry-After", "1")
 		}
 		out.reject(route.Metrics, status, failure.String())
+	case errors.Is(err, errLargeUpload):
+		out.reject(route.Metrics, http.StatusRequestEntityTooLarge, telemetry.RejectLargeBody)
 	case errors.Is(err, errSlowUpload):
 		out.reject(route.Metrics, http.StatusRequestTimeout, telemetry.RejectSlowBody)
 	case r.Context().Err() != nil:
@@ -217,63 +235,6 @@ type gaveUp core.Failure
 
 func (g gaveUp) String() string { return core.Failure(g).String() }
 func (g gaveUp) Error() string  { return "gave up: " + g.String() }
-
-// response remembers what was answered.
-type response struct {
-	http.ResponseWriter
-	status   int
-	bytes    int64
-	receives bool // the request has a body
-}
-
-// Unwrap lets http.ResponseController find the flusher and the hijacker.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// Hijack implements http.Hijacker: an upgrade does not pass WriteHeader.
-func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffer, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	if err == nil {
-		w.status = http.StatusSwitchingProtocols
-	}
-	return conn, buffer, err
-}
-
-func (w *response) WriteHeader(status int) {
-	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		w.status = status
-		if h := w.Header(); h["Content-Type"] == nil {
-			h["Content-Type"] = nil // where the endpoint does not say, net/http is not to guess
-		}
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *response) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := w.ResponseWriter.Write(b)
-	w.bytes += int64(n)
-	return n, err
-}
-
-// reject counts a request that the proxy answers itself, and answers it.
-func (w *response) reject(route *telemetry.Route, status int, reason string) {
-	route.Rejected(reason)
-	w.refuse(status, reason)
-}
-
-// refuse answers for the proxy itself. reason is a fixed word: never an address,
-// never an error text.
-func (w *response) refuse(status int, reason string) {
-	if w.receives {
-		w.readBy(linger)
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, "evenkeel: %d %s: %s\n", status, http.StatusText(status), reason)
-}
 
 // wholeSeconds is a wait as Retry-After has it: rounded up, at least 1.
 func wholeSeconds(d time.Duration) string {

@@ -57,7 +57,7 @@ func TestLoadProbes(t *testing.T) {
 	if err := router.Update(0, endpoints); err != nil {
 		t.Fatal(err)
 	}
-	transport := proxy.NewTransport(p.Timeouts)
+	transport := newTransport(t, p.Timeouts)
 	defer transport.CloseIdleConnections()
 	reader, err := orca.NewReader(orca.Names{InFlight: "in_flight"})
 	if err != nil {

@@ -42,7 +42,18 @@ func TestRoutesMatch(t *testing.T) {
 		{"the root takes everything", proxy.Match{PathPrefix: "/"}, "GET", "", "/ab", 200},
 		{"the case of a path counts", proxy.Match{PathPrefix: "/a"}, "GET", "", "/A", 404},
 		{"a path is compared decoded", proxy.Match{PathPrefix: "/a"}, "GET", "", "/%61/b", 200},
-		{"an encoded slash included", proxy.Match{PathPrefix: "/a"}, "GET", "", "/a%2Fb", 200},
+		{"an encoded slash below it is as good as any", proxy.Match{PathPrefix: "/a"}, "GET", "", "/a/b%2Fc", 200},
+		{"one at its edge is not: is it under it, or beside it?", proxy.Match{PathPrefix: "/a"}, "GET", "", "/a%2Fb", 400},
+		{"the path itself", proxy.Match{Path: "/a"}, "GET", "", "/a", 200},
+		{"and nothing below it", proxy.Match{Path: "/a"}, "GET", "", "/a/b", 404},
+		{"nor with a slash behind it", proxy.Match{Path: "/a"}, "GET", "", "/a/", 404},
+		{"a wildcard takes one label", proxy.Match{PathPrefix: "/", Hosts: []string{"*.example"}}, "GET", "a.example", "/", 200},
+		{"and more", proxy.Match{PathPrefix: "/", Hosts: []string{"*.example"}}, "GET", "B.a.example.:80", "/", 200},
+		{"not none", proxy.Match{PathPrefix: "/", Hosts: []string{"*.example"}}, "GET", "example", "/", 404},
+		{"nor an empty one", proxy.Match{PathPrefix: "/", Hosts: []string{"*.example"}}, "GET", ".example", "/", 404},
+		{"nor the end of one", proxy.Match{PathPrefix: "/", Hosts: []string{"*.example"}}, "GET", "badexample", "/", 404},
+		{"an absolute name", proxy.Match{PathPrefix: "/", Hosts: []string{"a.example"}}, "GET", "a.example.", "/", 200},
+		{"an address in another form", proxy.Match{PathPrefix: "/", Hosts: []string{"0:0::1"}}, "GET", "[::0:1]", "/", 200},
 		{"a query is not part of it", proxy.Match{PathPrefix: "/a"}, "GET", "", "/a?/b", 200},
 		{"a host", proxy.Match{PathPrefix: "/", Hosts: []string{"shop.example"}}, "GET", "shop.example", "/", 200},
 		{"with any port", proxy.Match{PathPrefix: "/", Hosts: []string{"shop.example"}}, "GET", "shop.example:8080", "/", 200},
@@ -54,12 +65,20 @@ func TestRoutesMatch(t *testing.T) {
 		{"without a port", proxy.Match{PathPrefix: "/", Hosts: []string{"::1"}}, "GET", "[::1]", "/", 200},
 		{"a method", proxy.Match{PathPrefix: "/", Methods: []string{"POST", "PUT"}}, "PUT", "", "/", 200},
 		{"not another method", proxy.Match{PathPrefix: "/", Methods: []string{"POST", "PUT"}}, "GET", "", "/", 404},
+		{"a header that is there", proxy.Match{PathPrefix: "/", Headers: []proxy.Condition{{Name: "User-Agent"}}}, "GET", "", "/", 200},
+		{"one that is not", proxy.Match{PathPrefix: "/", Headers: []proxy.Condition{{Name: "X-Debug"}}}, "GET", "", "/", 404},
+		{"one with that value", proxy.Match{PathPrefix: "/", Headers: []proxy.Condition{{Name: "X-Version", Value: "2"}}}, "GET", "", "/", 200},
+		{"in a second line", proxy.Match{PathPrefix: "/", Headers: []proxy.Condition{{Name: "X-Version", Value: "3"}}}, "GET", "", "/", 200},
+		{"with another", proxy.Match{PathPrefix: "/", Headers: []proxy.Condition{{Name: "X-Version", Value: "23"}}}, "GET", "", "/", 404},
+		{"one that must not be there", proxy.Match{PathPrefix: "/", Headers: []proxy.Condition{{Name: "X-Debug", Absent: true}}}, "GET", "", "/", 200},
+		{"and is", proxy.Match{PathPrefix: "/", Headers: []proxy.Condition{{Name: "X-Version", Absent: true}}}, "GET", "", "/", 404},
 		{"everything at once", proxy.Match{PathPrefix: "/a", Hosts: []string{"shop.example"}, Methods: []string{"GET"}}, "GET", "shop.example", "/a", 200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := sendsTo(t, map[string]proxy.Match{"web": tt.match}, []string{"web"})
 			r := g.request(t, tt.method, tt.path, nil)
 			r.Host = tt.host
+			r.Header["X-Version"] = []string{"2", "3"}
 			got := g.do(t, r)
 			if tt.want == 404 {
 				wantRejected(t, got, 404, "no-route", "")
@@ -82,20 +101,26 @@ func TestRoutesPrecedence(t *testing.T) {
 		"shop":      {PathPrefix: "/", Hosts: []string{"shop.example"}},
 		"shop-post": {PathPrefix: "/", Hosts: []string{"shop.example"}, Methods: []string{"POST"}},
 		"shop-a":    {PathPrefix: "/a", Hosts: []string{"shop.example"}},
+		"below":     {PathPrefix: "/", Hosts: []string{"*.example"}},
+		"far-below": {PathPrefix: "/", Hosts: []string{"*.a.example"}},
+		"exact":     {Path: "/a/c"},
 	}
 	orders := [][]string{
-		{"root", "a", "a-post", "ab", "shop", "shop-post", "shop-a"},
-		{"shop-a", "shop-post", "shop", "ab", "a-post", "a", "root"},
+		{"root", "a", "a-post", "ab", "shop", "shop-post", "shop-a", "below", "far-below", "exact"},
+		{"exact", "far-below", "below", "shop-a", "shop-post", "shop", "ab", "a-post", "a", "root"},
 	}
 	for _, order := range orders {
 		t.Run("first "+order[0], func(t *testing.T) {
 			g := sendsTo(t, routes, order)
 			for _, tt := range []struct{ method, host, path, want string }{
-				{"GET", "x.example", "/", "root"},
-				{"GET", "x.example", "/ab", "root"},
-				{"GET", "x.example", "/a", "a"},
-				{"POST", "x.example", "/a", "a-post"},
-				{"POST", "x.example", "/a/b", "ab"}, // the longer prefix before the method
+				{"GET", "x", "/", "root"},
+				{"GET", "x", "/ab", "root"},
+				{"GET", "x", "/a", "a"},
+				{"POST", "x", "/a", "a-post"},
+				{"POST", "x", "/a/b", "ab"},    // the longer prefix before the method
+				{"POST", "x", "/a/c", "exact"}, // the path itself before all prefixes
+				{"GET", "x.example", "/a/c", "below"},
+				{"GET", "x.a.example", "/a/c", "far-below"},
 				{"GET", "shop.example", "/", "shop"},
 				{"POST", "shop.example", "/", "shop-post"},
 				{"GET", "shop.example", "/a", "shop-a"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 
@@ -102,10 +103,21 @@ func TestDrainTimeoutCuts(t *testing.T) {
 	}
 }
 
-// A tunnel goes on for ever if it may: it does not hold the end up, and ends with it.
-func TestTheEndIsTheEndOfUpgradedConnections(t *testing.T) {
-	left := make(chan struct{})
-	s := start(t, parse(t, backend(t, func(w http.ResponseWriter, r *http.Request) {
+// tunnel is a client at the end of an upgraded connection.
+func tunnel(t *testing.T, s *server) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c := dial(t, s.Addresses()[0])
+	in := bufio.NewReader(c)
+	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	if answer, err := http.ReadResponse(in, nil); err != nil || answer.StatusCode != 101 {
+		t.Fatalf("answer: got %v, %v, want 101", answer, err)
+	}
+	return c, in
+}
+
+// echo is a backend that sends back what comes through a tunnel; left hears of its end.
+func echo(left chan<- struct{}) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, buffer, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
@@ -113,14 +125,39 @@ func TestTheEndIsTheEndOfUpgradedConnections(t *testing.T) {
 		defer conn.Close()
 		defer close(left)
 		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-		buffer.ReadByte()
-	}), "", "", ""))
-	c := dial(t, s.Addresses()[0])
-	in := bufio.NewReader(c)
-	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-	if answer, err := http.ReadResponse(in, nil); err != nil || answer.StatusCode != 101 {
-		t.Fatalf("answer: got %v, %v, want 101", answer, err)
+		io.Copy(conn, buffer)
 	}
+}
+
+// A tunnel is a request in progress: the end waits for it.
+func TestDrainWaitsForUpgradedConnections(t *testing.T) {
+	left := make(chan struct{})
+	s := start(t, parse(t, backend(t, echo(left)), "", "", ""))
+	c, in := tunnel(t, s)
+	public := s.Addresses()[0]
+	s.stop()
+	eventually(t, "new connections are refused", func() bool { return refused(public) })
+	fmt.Fprintln(c, "still here")
+	if line, err := in.ReadString('\n'); err != nil || line != "still here\n" {
+		t.Errorf("tunnel while draining: got %q, %v, want what was sent", line, err)
+	}
+	select {
+	case err := <-s.done:
+		t.Fatalf("end of the server with a tunnel open: got %v, want it to wait", err)
+	default:
+	}
+	c.Close()
+	if err := await(t, "end of the server", s.done); err != nil {
+		t.Errorf("end of the server: got %v, want nil", err)
+	}
+}
+
+// A tunnel goes on for ever if it may: it does not hold the end up for longer than the
+// drain may take, and ends with it.
+func TestTheEndIsTheEndOfUpgradedConnections(t *testing.T) {
+	left := make(chan struct{})
+	s := start(t, parse(t, backend(t, echo(left)), "", "drain: {timeout: 30ms}", ""))
+	_, in := tunnel(t, s)
 	s.stop()
 	if err := await(t, "end of the server", s.done); err != nil {
 		t.Errorf("end of the server: got %v, want nil", err)
@@ -128,5 +165,26 @@ func TestTheEndIsTheEndOfUpgradedConnections(t *testing.T) {
 	await(t, "end of the backend's connection", left)
 	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
 		t.Errorf("the client's connection: got %v, want the end", err)
+	}
+}
+
+// While a balancer in front may not have noticed yet, everything is served; but each
+// answer is the last on its connection.
+func TestDrainDelay(t *testing.T) {
+	s := start(t, parse(t, backend(t, func(http.ResponseWriter, *http.Request) {}), "", "drain: {delay: 1h}", ""))
+	s.stop()
+	eventually(t, "readyz 503", func() bool { return s.get(s.admin()+"/readyz").status == 503 })
+	c := dial(t, s.Addresses()[0])
+	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	in := bufio.NewReader(c)
+	if answer, err := http.ReadResponse(in, nil); err != nil || answer.StatusCode != 200 || !answer.Close {
+		t.Errorf("answer on a new connection: got %v, %v, want 200 and Connection: close", answer, err)
+	}
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("the connection after the answer: got %v, want the end", err)
+	}
+	s.kill()
+	if err := await(t, "end of the server", s.done); err != nil {
+		t.Errorf("end of the server: got %v, want nil", err)
 	}
 }

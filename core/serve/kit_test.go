@@ -68,7 +68,12 @@ func options() serve.Options {
 
 func start(t *testing.T, file *config.File) *server {
 	t.Helper()
-	built, err := serve.New(file, options())
+	return startWith(t, file, options())
+}
+
+func startWith(t *testing.T, file *config.File, o serve.Options) *server {
+	t.Helper()
+	built, err := serve.New(file, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,62 +13,101 @@ import (
 	"github.com/evenkeel/evenkeel/core/limit"
 	"github.com/evenkeel/evenkeel/core/orca"
 	"github.com/evenkeel/evenkeel/core/proxy"
-	"github.com/evenkeel/evenkeel/core/telemetry"
 )
 
 // limiterKeys is how many clients a limiter by client tells apart: 64 Ki buckets of
 // 16 bytes each.
 const limiterKeys = 64 << 10
 
-// handler joins routes and pools into the proxy.
-func (s *Server) handler(metrics *telemetry.Metrics) (http.Handler, error) {
-	byName := map[string]*proxy.Pool{}
-	for _, p := range s.pools {
-		byName[p.Name] = p.Pool
-	}
+// route joins routes and pools into the plane's proxy.
+func (s *Server) route(next, old *plane) error {
+	f := next.file
 	options := proxy.Options{
-		Unrouted: metrics.Route("none"),
-		Trusted:  s.file.TrustedProxies,
-		Explain:  explainTo(s.file),
+		Unrouted: s.metrics.Route("none"),
+		Trusted:  f.TrustedProxies,
+		Explain:  explainTo(f),
+		Defect:   s.defect,
+		Closing:  &s.closing,
 		Now:      s.now,
 		Log:      s.log,
 	}
-	if s.file.Log.Access {
+	if f.Log.Access {
 		options.Access = s.log.With(slog.String("log", "access"))
 	}
+	limits := limitsOf(old)
 	var err error
-	if options.Limit, err = newLimit("global", s.file.RateLimit); err != nil {
-		return nil, fmt.Errorf("rate_limit: %w", err)
+	if options.Limit, err = limits.get("", "global", f.RateLimit); err != nil {
+		return fmt.Errorf("rate_limit: %w", err)
 	}
-	for _, r := range s.file.Routes {
-		quota, err := newLimit(r.Name, r.RateLimit)
+	for i := range f.Routes {
+		r := &f.Routes[i]
+		quota, err := limits.get(r.Name, r.Name, r.RateLimit)
 		if err != nil {
-			return nil, fmt.Errorf("route %s: %w", r.Name, err)
+			return fmt.Errorf("route %s: %w", r.Name, err)
 		}
+		p := next.pool(r.Pool)
 		options.Routes = append(options.Routes, proxy.Route{
-			Name:    r.Name,
-			Match:   proxy.Match{PathPrefix: r.PathPrefix, Hosts: r.Hosts, Methods: r.Methods},
-			Pool:    byName[r.Pool],
-			Limit:   quota,
-			Cost:    r.Cost,
-			Metrics: metrics.Route(r.Name),
+			Name:         r.Name,
+			Match:        matchOf(r),
+			Pool:         p.Pool,
+			Policy:       policyOf(p, r),
+			MaxBodyBytes: r.MaxBodyBytes,
+			Limit:        quota,
+			Cost:         r.Cost,
+			Metrics:      s.metrics.Route(r.Name),
 		})
 	}
-	return proxy.New(options), nil
+	next.limits = limits.made
+	next.proxy = proxy.New(options)
+	return nil
 }
 
-func newLimit(name string, r *config.RateLimit) (*proxy.Limit, error) {
+// matchOf says which requests go to a route.
+func matchOf(r *config.Route) proxy.Match {
+	m := proxy.Match{Hosts: r.Hosts, Methods: r.Methods}
+	m.Path, m.PathPrefix = r.Matched()
+	for _, h := range r.Headers {
+		m.Headers = append(m.Headers, proxy.Condition{Name: http.CanonicalHeaderKey(h.Name), Value: h.Value, Absent: h.Absent})
+	}
+	return m
+}
+
+// limitKey is what a limiter is for: one with the same key stays, and its buckets are as
+// full as they were.
+type limitKey struct {
+	route string // empty for the limit of all routes
+	rate  config.RateLimit
+}
+
+// limits makes the limiters of a plane, or takes them over from the one before.
+type limits struct{ before, made map[limitKey]*limit.Limiter }
+
+func limitsOf(old *plane) limits {
+	l := limits{made: map[limitKey]*limit.Limiter{}}
+	if old != nil {
+		l.before = old.limits
+	}
+	return l
+}
+
+func (l limits) get(route, name string, r *config.RateLimit) (*proxy.Limit, error) {
 	if r == nil {
 		return nil, nil
 	}
-	rate, err := limit.NewRate(r.Rate, r.Burst)
-	if err != nil {
-		return nil, err
+	key := limitKey{route, *r}
+	key.rate.Headers = false // what clients are told does not count
+	limiter := l.before[key]
+	if limiter == nil {
+		rate, err := limit.NewRate(r.Rate, r.Burst)
+		if err != nil {
+			return nil, err
+		}
+		limiter = limit.New(rate, r.MaxDelay)
+		if r.Key == "client" {
+			limiter = limit.NewKeyed(rate, r.MaxDelay, limiterKeys)
+		}
 	}
-	limiter := limit.New(rate, r.MaxDelay)
-	if r.Key == "client" {
-		limiter = limit.NewKeyed(rate, r.MaxDelay, limiterKeys)
-	}
+	l.made[key] = limiter
 	return &proxy.Limit{Limiter: limiter, Name: name, Headers: r.Headers}, nil
 }
 
@@ -90,7 +128,7 @@ func reportsOf(c *config.Pool) (reader *orca.Reader, keep bool, err error) {
 // adminPools are the pools as the API shows them.
 func (s *Server) adminPools() []admin.Pool {
 	var all []admin.Pool
-	for _, p := range s.pools {
+	for _, p := range s.plane.Load().pools {
 		all = append(all, admin.Pool{Name: p.Name, Strategy: p.config.Strategy.Name, Router: p.Router})
 	}
 	return all
@@ -99,7 +137,7 @@ func (s *Server) adminPools() []admin.Pool {
 // decisions are the logs of the pools' decisions.
 func (s *Server) decisions() []*explain.Log {
 	var all []*explain.Log
-	for _, p := range s.pools {
+	for _, p := range s.plane.Load().pools {
 		all = append(all, p.Decisions)
 	}
 	return all
@@ -116,13 +154,15 @@ func explainTo(f *config.File) []netip.Prefix {
 	return nil
 }
 
-// errDraining is why a draining proxy is not ready.
-var errDraining = errors.New("draining")
-
 // ready says why the proxy should get no new requests; nil when it may.
 func (s *Server) ready() error {
 	if s.closing.Load() {
 		return errDraining
 	}
 	return admin.Usable(s.adminPools(), s.now())
+}
+
+// clientsOf are the settings of a listener that its requests are held to.
+func clientsOf(l config.Listener) proxy.Clients {
+	return proxy.Clients{Stall: l.Transfer.Stall, BytesPerSecond: l.Transfer.MinBytesPerSecond, MaxBodyBytes: l.MaxBodyBytes, MaxHeaders: l.MaxHeaders}
 }

@@ -36,17 +36,27 @@ func class(status int) int {
 const (
 	RejectRateLimit = "rate-limit" // the rate limit of the route or the client
 	RejectNoRoute   = "no-route"   // no route takes the request
-	RejectMethod    = "method"     // a method that is not served: CONNECT
+	RejectMethod    = "method"     // a method that is not served: CONNECT, TRACE, or none
 	RejectBadBody   = "bad-body"   // the client broke its body off, or garbled it
 	RejectSlowBody  = "slow-body"  // the client stopped sending its body
+	RejectLargeBody = "large-body" // a body that is larger than it may be
 	RejectBadAnswer = "bad-answer" // an endpoint's answer that cannot be passed on
-	RejectOther     = "other"      // whatever has no name of its own
+
+	RejectMalformed   = "malformed"        // a message that is no HTTP, or not framed beyond doubt
+	RejectManyHeaders = "too-many-headers" // a head with too many headers, or too long
+	RejectBadHost     = "bad-host"         // a Host that is none
+	RejectBadTarget   = "bad-target"       // a target that cannot be forwarded as it is
+	RejectAmbiguous   = "ambiguous-path"   // a path that is of one route or another, as one reads it
+	RejectExpect      = "expectation"      // an Expect that is not 100-continue
+
+	RejectOther = "other" // whatever has no name of its own
 )
 
 // Rejections returns the closed set of reasons for a rejection: those above, and the
 // name of every core.Failure.
 func Rejections() []string {
-	reasons := []string{RejectRateLimit, RejectNoRoute, RejectMethod, RejectBadBody, RejectSlowBody, RejectBadAnswer}
+	reasons := []string{RejectRateLimit, RejectNoRoute, RejectMethod, RejectBadBody, RejectSlowBody, RejectLargeBody, RejectBadAnswer,
+		RejectMalformed, RejectManyHeaders, RejectBadHost, RejectBadTarget, RejectAmbiguous, RejectExpect}
 	for f := range core.Failures {
 		reasons = append(reasons, core.Failure(f).String())
 	}

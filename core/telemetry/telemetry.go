@@ -9,7 +9,8 @@
 //     the observers of [Pool.Observe] look up no label, allocate nothing and take no
 //     lock of this package.
 //   - What is, is read when somebody asks: pending attempts, breaker states, costs
-//     and verdicts come out of the router's view at scrape time, see [Pool.Watch].
+//     and verdicts come out of the router's view at scrape time, see [Pool.Watch], and
+//     the connections of a listener out of a few counters.
 //
 // # Labels and how many series they make
 //
@@ -19,11 +20,12 @@
 // a rate over a series that appears with its first error misses that error. That
 // makes
 //
-//   - 39 series for a route: 6 codes, 14 reasons of rejection, and a histogram of 19.
+//   - 46 series for a route: 6 codes, 21 reasons of rejection, and a histogram of 19.
 //   - 11 series for a pool: 5 pairs of mode and reason (of 15; the others do not
 //     occur), 3 results of retries, and 3 modes.
 //   - 44 series for an endpoint: 9 outcomes, 5 turns of its breaker, a histogram of
 //     19, and 11 that are read at scrape time. [Pool.Forget] takes them away again.
+//   - 10 series for a listener: 4 states of its connections, and 6 reasons to close one.
 //
 // A pool with limits has up to 11 more, with a shedder 3, and its endpoints up to 8 each
 // with limits of their own: which ones depends on what the limiter goes by.
@@ -59,27 +61,32 @@ func Buckets() []float64 {
 // Metrics is a registry of its own with everything that the proxy tells of itself.
 // Make it with New. Safe for concurrent use.
 type Metrics struct {
+	// Process is of the proxy as a whole.
+	Process  *Process
 	registry *prometheus.Registry
 
 	requests        *prometheus.CounterVec
 	requestDuration *prometheus.HistogramVec
 	rejections      *prometheus.CounterVec
+	refusals        *prometheus.CounterVec
 	attempts        *prometheus.CounterVec
 	attemptDuration *prometheus.HistogramVec
 	decisions       *prometheus.CounterVec
 	turns           *prometheus.CounterVec
 	retries         *prometheus.CounterVec
 
-	mu    sync.Mutex // of pools; no hot path takes it, and no router is read under it
-	pools map[string]*Pool
+	mu        sync.Mutex // of what follows; no hot path takes it, and no router is read under it
+	pools     map[string]*Pool
+	listeners map[string]*Listener
 }
 
 // New returns metrics in a registry of their own: those of the proxy, of the Go
 // runtime and of the process, and evenkeel_build_info with the given version.
 func New(version string) *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		pools:    make(map[string]*Pool),
+		registry:  prometheus.NewRegistry(),
+		pools:     make(map[string]*Pool),
+		listeners: make(map[string]*Listener),
 
 		requests: counters("requests_total",
 			"Requests of clients that have ended, by the class of the status that was sent; 499 is a client that left before its answer was complete.",
@@ -90,6 +97,9 @@ func New(version string) *Metrics {
 		rejections: counters("rejections_total",
 			"Requests that the proxy answered itself instead of an endpoint, by the reason.",
 			"route", "reason"),
+		refusals: counters("connection_rejections_total",
+			"Connections of clients that the proxy closed because of what their clients did, by the reason.",
+			"listener", "reason"),
 		attempts: counters("attempts_total",
 			"Attempts at an endpoint that have ended, by their outcome; retries count as attempts of their own.",
 			"pool", "endpoint", "outcome"),
@@ -110,10 +120,11 @@ func New(version string) *Metrics {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo(version),
-		m.requests, m.requestDuration, m.rejections,
+		m.requests, m.requestDuration, m.rejections, m.refusals,
 		m.attempts, m.attemptDuration, m.decisions, m.turns, m.retries,
-		views{m},
+		views{m}, entrances{m},
 	)
+	m.Process = newProcess(m.registry)
 	return m
 }
 
