@@ -169,8 +169,8 @@ func TestDryRunChangesNothing(t *testing.T) {
 				if q := &live[i][j]; o == core.Success {
 					q.Answered(now, 0, core.Sample{Outcome: o}, false)
 					q.Finished(now, 0, core.Sample{Outcome: o})
-				} else {
-					q.Failed(now, 0, core.Sample{Outcome: o})
+				} else if next := q.Failed(now, 0, core.Sample{Outcome: o}); next.Do == core.Try {
+					q.Failed(now, next.Attempt, core.Sample{Outcome: core.Reset}) // what was not sent is tried elsewhere
 				}
 			}
 			live = append(live[:i], live[i+1:]...)

@@ -37,7 +37,7 @@ func compareFolders(c *cli.Call) error {
 			return err
 		}
 	}
-	pairs, notes := match(dirs, &results)
+	pairs, notes, others := match(dirs, &results)
 	changes := stat.Compare(pairs, margin)
 	for _, note := range notes {
 		fmt.Fprintf(c.Stderr, "not compared: %s\n", note)
@@ -49,12 +49,15 @@ func compareFolders(c *cli.Call) error {
 	if worse > 0 {
 		return fmt.Errorf("%d of %d comparisons: worse by more than %v %% (errors: %v points)", worse, len(changes), 100*margin, 100*stat.ErrorMargin)
 	}
+	if others > 0 { // what is not looked at is no proof that nothing is worse
+		return fmt.Errorf("%d of %d scenarios that both folders have are not the same there, and were not compared", others, others+len(pairs))
+	}
 	return nil
 }
 
 // match finds the scenarios that both folders have, in the order of the second, and says
-// of the others why they are not compared.
-func match(dirs []string, results *[2]stat.Summary) (pairs [][2]*stat.Scenario, notes []string) {
+// of the others why they are not compared; others are those of them that both have.
+func match(dirs []string, results *[2]stat.Summary) (pairs [][2]*stat.Scenario, notes []string, others int) {
 	for i := range results[1].Scenarios {
 		later := &results[1].Scenarios[i]
 		name := later.Scenario + " (" + later.Driver + ")"
@@ -68,6 +71,7 @@ func match(dirs []string, results *[2]stat.Summary) (pairs [][2]*stat.Scenario, 
 		earlier := &results[0].Scenarios[at]
 		if why := differ(dirs, earlier, later); why != "" {
 			notes = append(notes, name+": "+why)
+			others++
 			continue
 		}
 		pairs = append(pairs, [2]*stat.Scenario{earlier, later})
@@ -85,7 +89,7 @@ func match(dirs []string, results *[2]stat.Summary) (pairs [][2]*stat.Scenario, 
 			notes = append(notes, fmt.Sprintf("%s (%s): %s does not have it", s.Scenario, s.Driver, dirs[1]))
 		}
 	}
-	return pairs, notes
+	return pairs, notes, others
 }
 
 // differ says why two results of a scenario are not of the same one; empty when they are.

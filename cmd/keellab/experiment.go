@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/cmd/cli"
-	"github.com/evenkeel/evenkeel/lab/live"
 	"github.com/evenkeel/evenkeel/lab/record"
 	"github.com/evenkeel/evenkeel/lab/report"
 	"github.com/evenkeel/evenkeel/lab/scenario"
@@ -29,7 +28,9 @@ import (
 type experiment struct {
 	call      *cli.Call
 	driver    trial.Driver
-	parallel  int // trials at once
+	watching  trial.Driver // plays the first block; nil for driver
+	twin      trial.Driver // plays each trial once more, where it can; nil for nobody
+	parallel  int          // trials at once
 	scenarios []*scenario.Scenario
 	subjects  map[string][]scenario.Subject // by scenario
 
@@ -44,11 +45,17 @@ type experiment struct {
 	seed    *uint64 // nil: the scenario's
 	out     string
 	extend  bool
+	resume  bool          // what an earlier run has left is not played again
+	within  time.Duration // how long all may take; 0: as long as it does
+
+	before   func(context.Context, *scenario.Scenario) error // the first trial of a scenario; nil for nothing
+	prepared []string                                        // the scenarios for which that was done
+	skipped  []string                                        // said of what is left out
 }
 
 // simulate is keellab sim.
 func simulate(c *cli.Call) error {
-	e := experiment{call: c, driver: sim.Driver{}, parallel: runtime.GOMAXPROCS(0), room: mostKept}
+	e := experiment{call: c, driver: sim.Driver{}, watching: sim.Driver{Watch: true}, parallel: runtime.GOMAXPROCS(0), room: mostKept}
 	if err := e.parse(scenario.Sim, func(fs *flag.FlagSet) {
 		fs.IntVar(&e.blocks, "seeds", 20, "`number` of seeds: trials of each subject")
 		fs.Float64Var(&e.more.HalfWidth, "precision", 0, "half-width of the widest interval, as a `share`, until which half as many seeds are added again and again; 0 adds none")
@@ -61,32 +68,6 @@ func simulate(c *cli.Call) error {
 		return err
 	}
 	return e.run()
-}
-
-// play is keellab run.
-func play(c *cli.Call) error {
-	e := experiment{call: c, parallel: 1, room: mostKept}
-	var binary string
-	if err := e.parse(scenario.Live, func(fs *flag.FlagSet) {
-		fs.IntVar(&e.blocks, "blocks", 2, "`number` of blocks: trials of each subject")
-		fs.StringVar(&binary, "evenkeel", beside("evenkeel"), "`path` of the proxy's binary")
-	}); err != nil {
-		return err
-	}
-	if _, err := os.Stat(binary); err != nil {
-		return fmt.Errorf("no proxy to run: %w (make build makes it; --evenkeel names another)", err)
-	}
-	e.driver, e.records = live.Driver{Proxy: binary}, e.blocks
-	return e.run()
-}
-
-// beside is the path of another binary in the folder of this one.
-func beside(name string) string {
-	self, err := os.Executable()
-	if err != nil {
-		return name
-	}
-	return filepath.Join(filepath.Dir(self), name)
 }
 
 // parse reads the command line, and the scenarios and subjects that it names.
@@ -107,55 +88,25 @@ func (e *experiment) parse(size scenario.Size, define func(*flag.FlagSet)) error
 		})
 		fs.StringVar(&e.out, "out", filepath.Join("results", "latest"), "`folder` for the results")
 		fs.BoolVar(&e.extend, "append", false, "keep the folder's other results: other scenarios, the other driver")
+		fs.DurationVar(&e.within, "within", 0, "`time` after which no trial goes on: what is decided until then is decided, the rest is UNDECIDED; 0 for none")
 		define(fs)
 	})
 	if err != nil {
 		return err
 	}
-	if e.blocks < 1 || e.blocks > 10_000 {
-		return e.call.Usagef("%d trials of each subject: expected 1 to 10000", e.blocks)
+	if e.blocks < 1 || e.blocks > most {
+		return e.call.Usagef("%d trials of each subject: expected 1 to %d", e.blocks, most)
 	}
 	if e.scenarios, err = v.load(e.call, e.dir, names, size); err != nil {
 		return err
+	}
+	if e.within < 0 {
+		return e.call.Usagef("--within %v: expected at least 0", e.within)
 	}
 	if err := e.parseSubjects(size); err != nil {
 		return err
 	}
 	return e.checkJudgement()
-}
-
-// parseSubjects reads the subjects for each scenario: those of the command line, or
-// the scenario's own, and in the simulator the oracle.
-func (e *experiment) parseSubjects(size scenario.Size) error {
-	e.subjects = map[string][]scenario.Subject{}
-	for _, s := range e.scenarios {
-		texts := s.Subjects
-		if size == scenario.Sim && !slices.Contains(texts, scenario.Oracle) {
-			texts = append(slices.Clone(texts), scenario.Oracle)
-		}
-		if e.compare != "" {
-			var err error
-			if texts, err = scenario.SplitSubjects(e.compare); err != nil {
-				return e.call.Usagef("%v", err)
-			}
-		}
-		seen := map[string]bool{}
-		for _, text := range texts {
-			subject, err := s.Subject(text)
-			if err != nil {
-				return e.call.Usagef("%v", err)
-			}
-			if subject.Oracle && size == scenario.Live {
-				return e.call.Usagef("subject oracle: it knows what only the simulator can know")
-			}
-			if seen[subject.Name] {
-				return e.call.Usagef("subject %q stands twice", subject.Name)
-			}
-			seen[subject.Name] = true
-			e.subjects[s.Name] = append(e.subjects[s.Name], subject)
-		}
-	}
-	return nil
 }
 
 // job is one trial to be played.
@@ -167,10 +118,11 @@ type job struct {
 // run plays everything, and leaves records, summary and reports in the folder.
 func (e *experiment) run() error {
 	began := time.Now()
-	if err := openFolder(e.out, e.extend, e.driver.Name(), e.scenarios); err != nil {
+	if err := openFolder(e.out, e.extend || e.resume, e.resume, e.driver.Name(), e.scenarios); err != nil {
 		return err
 	}
-	digests, err := e.playBlocks()
+	fmt.Fprintf(e.call.Stderr, "%s: stopping rule: %s\n", e.driver.Name(), e.rule())
+	digests, err := e.playWithin(began)
 	// What was played is kept, also of an experiment that did not come to its end.
 	var paths []string
 	for _, s := range e.scenarios {
@@ -178,7 +130,7 @@ func (e *experiment) run() error {
 		paths = append(paths, stat.DigestPath(e.out, s.Name, e.driver.Name()))
 	}
 	if err != nil {
-		return err
+		return e.interrupted(err)
 	}
 	summary, err := render(e.out, paths, new(report.NewRun(os.Args, began, time.Now())), e.judge)
 	if err != nil {
@@ -189,6 +141,9 @@ func (e *experiment) run() error {
 		return !slices.Contains(paths, stat.DigestPath(e.out, s.Scenario, s.Driver))
 	})
 	printSummary(e.call.Stdout, summary)
+	for _, line := range e.skipped {
+		fmt.Fprintln(e.call.Stdout, line)
+	}
 	fmt.Fprintf(e.call.Stdout, "\n%s\n", filepath.Join(e.out, report.HTMLFile))
 	return voided(summary)
 }
@@ -201,12 +156,11 @@ func (e *experiment) keep(digests []stat.Digest) error {
 	return stat.WriteDigests(e.out, digests)
 }
 
-// playAll plays the jobs, several at once where the driver allows it, and returns the
-// digests of those that came to their end, by scenario.
-func (e *experiment) playAll(ctx context.Context, jobs []job, p *progress) (map[string][]stat.Digest, error) {
+// playAll plays the jobs, several at once where the driver allows it, and adds the digests
+// of those that came to their end, by scenario.
+func (e *experiment) playAll(ctx context.Context, jobs []job, p *progress, digests map[string][]stat.Digest) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	digests := make(map[string][]stat.Digest)
 	var mu sync.Mutex
 	next := make(chan job)
 	var workers sync.WaitGroup
@@ -220,6 +174,11 @@ func (e *experiment) playAll(ctx context.Context, jobs []job, p *progress) (map[
 				}
 				mu.Lock()
 				digests[j.scenario.Name] = append(digests[j.scenario.Name], d)
+				if e.parallel == 1 { // trials that take their time are written down at once
+					if err := e.save(j.scenario, digests[j.scenario.Name]); err != nil {
+						cancel(err)
+					}
+				}
 				mu.Unlock()
 			}
 		})
@@ -235,18 +194,25 @@ func (e *experiment) playAll(ctx context.Context, jobs []job, p *progress) (map[
 	close(next)
 	workers.Wait()
 	p.end()
-	return digests, context.Cause(ctx)
+	return context.Cause(ctx)
 }
 
 // playOne plays a trial and digests it as it goes, and writes its requests down if they
 // are to be kept.
 func (e *experiment) playOne(ctx context.Context, j job, p *progress) (stat.Digest, error) {
 	label := fmt.Sprintf("%s %s, block %d", j.scenario.Name, j.plan.Subject.Name, j.plan.Block+1)
+	if err := e.prepare(ctx, j.scenario); err != nil {
+		return stat.Digest{}, err
+	}
 	p.begin(label)
 	keep := j.plan.Block < e.records
 	var digester *stat.Digester
 	var kept record.Trial
-	h, err := trial.Play(ctx, e.driver, j.scenario, j.plan, trial.Watch{
+	driver := e.driver
+	if j.plan.Block == 0 && e.watching != nil {
+		driver = e.watching
+	}
+	h, err := trial.Play(ctx, driver, j.scenario, j.plan, trial.Watch{
 		Begin: func(h record.Header) (each func(record.Request), err error) {
 			if digester, err = stat.NewDigester(h); err != nil {
 				return nil, err
@@ -278,9 +244,34 @@ func (e *experiment) playOne(ctx context.Context, j job, p *progress) (stat.Dige
 		}
 	}
 	d, err := digester.Digest(h)
+	if err == nil && e.twin != nil && j.plan.Subject.Peer == nil {
+		err = e.playTwin(ctx, j, &d)
+	}
 	p.done()
 	return d, err
 }
+
+// playTwin plays the same trial with the twin, and puts it beside.
+func (e *experiment) playTwin(ctx context.Context, j job, beside *stat.Digest) error {
+	var digester *stat.Digester
+	h, err := trial.Play(ctx, e.twin, j.scenario, j.plan, trial.Watch{
+		Begin: func(h record.Header) (each func(record.Request), err error) {
+			if digester, err = stat.NewDigester(h); err != nil {
+				return nil, err
+			}
+			return digester.Add, nil
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("simulated beside: %w", err)
+	}
+	d, err := digester.Digest(h)
+	beside.Beside(d)
+	return err
+}
+
+// most is how many trials of a subject there may be.
+const most = 10_000
 
 // mostKept is how many requests of a trial are gathered to be written down: half a
 // gigabyte of them.
@@ -326,6 +317,9 @@ func rerender(c *cli.Call) error {
 	}
 	if len(rest) != 1 {
 		return c.Usagef("expected one folder of results")
+	}
+	if err := record.CheckFolder(rest[0]); err != nil {
+		return err
 	}
 	summary, err := render(rest[0], nil, nil, j)
 	if err != nil {

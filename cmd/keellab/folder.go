@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"github.com/evenkeel/evenkeel/lab/live"
 	"github.com/evenkeel/evenkeel/lab/record"
 	"github.com/evenkeel/evenkeel/lab/report"
 	"github.com/evenkeel/evenkeel/lab/scenario"
@@ -19,8 +21,9 @@ import (
 // scenarios as they were played, so that the folder speaks for itself.
 
 // openFolder makes the folder ready. Unless it is extended, what an earlier command
-// left there is removed; if it is, only what this one will play again.
-func openFolder(dir string, extend bool, driver string, scenarios []*scenario.Scenario) error {
+// left there is removed; if it is, only what this one will play again; if that one is
+// resumed, nothing.
+func openFolder(dir string, extend, resume bool, driver string, scenarios []*scenario.Scenario) error {
 	if err := recognise(dir); err != nil {
 		return err
 	}
@@ -34,15 +37,52 @@ func openFolder(dir string, extend bool, driver string, scenarios []*scenario.Sc
 	if err := os.MkdirAll(filepath.Join(dir, record.Folder), 0o755); err != nil {
 		return err
 	}
+	if err := agree(dir, resume, driver, scenarios); err != nil {
+		return err
+	}
 	for _, s := range scenarios {
-		if err := os.Remove(stat.DigestPath(dir, s.Name, driver)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
+		if resume && exists(scenarioPath(dir, s.Name)) {
+			continue
 		}
-		if err := record.Remove(dir, s.Name, driver); err != nil {
+		if err := forget(dir, s.Name, driver); err != nil {
 			return err
 		}
 		if err := os.WriteFile(scenarioPath(dir, s.Name), s.Text, 0o644); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// forget removes what trials of a scenario have left in the folder.
+func forget(dir, name, driver string) error {
+	if err := os.Remove(stat.DigestPath(dir, name, driver)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := record.Remove(dir, name, driver); err != nil {
+		return err
+	}
+	return removeLeavings(dir, name, driver)
+}
+
+// removeLeavings removes what lies beside their records.
+func removeLeavings(dir, name, driver string) error {
+	paths, err := filepath.Glob(filepath.Join(dir, record.Folder, record.Safe(name)+"."+driver+".*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		for _, end := range append(live.Leavings, live.CalibrationExtension) {
+			if strings.HasSuffix(path, end) {
+				if err := os.Remove(path); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
@@ -126,6 +166,9 @@ func render(dir string, paths []string, run *report.Run, j judgement) (stat.Summ
 	for _, path := range inOrder(all, append(order, paths...)) {
 		these, err := stat.ReadDigests(path)
 		if err != nil {
+			return summary, err
+		}
+		if err := played(dir, &these[0].Header); err != nil {
 			return summary, err
 		}
 		one, err := stat.Summarise(these)

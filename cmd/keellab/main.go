@@ -18,8 +18,8 @@ func program() cli.Program {
 		Title: "play scenarios, compare strategies",
 		Commands: []cli.Command{
 			{Name: "list", Short: "list the scenarios: name, and what each models", Run: list},
-			{Name: "sim", Usage: "[SCENARIO…] [--subjects A,B] [--set PATH=VALUE]… [--sweep PATH=A,B]… [--seeds N] [--precision P] [--seed S] [--baseline A] [--margin M] [--records N] [--out DIR] [--append]", Short: "play scenarios in virtual time (default: all)", Run: simulate},
-			{Name: "run", Usage: "[SCENARIO…] [--subjects A,B] [--set PATH=VALUE]… [--sweep PATH=A,B]… [--blocks N] [--seed S] [--baseline A] [--margin M] [--out DIR] [--append]", Short: "play scenarios over real HTTP (default: all)", Run: play},
+			{Name: "sim", Usage: "[SCENARIO…] [--subjects A,B] [--set PATH=VALUE]… [--sweep PATH=A,B]… [--seeds N] [--precision P] [--within T] [--seed S] [--baseline A] [--margin M] [--records N] [--out DIR] [--append]", Short: "play scenarios in virtual time (default: all)", Run: simulate},
+			{Name: "run", Usage: "[SCENARIO…] [--subjects A,B] [--set PATH=VALUE]… [--sweep PATH=A,B]… [--blocks N] [--within T] [--resume] [--seed S] [--baseline A] [--margin M] [--records N] [--metrics ADDR] [--out DIR] [--append]", Short: "play scenarios over real HTTP (default: all)", Run: play},
 			{Name: "regret", Usage: "[SCENARIO…] [--subject A] [--against B,C] [--endpoints N,M] [--proxies N,M] [--breakers on|off|both] [--choose N] [--seeds N] [--precision P] [--seed S] [--markdown] [--check]", Short: "how far a strategy is from the best of the others (default: all)", Run: findRegret},
 			{Name: "ablation", Usage: "[SCENARIO…] [--subject A] [--endpoints N,M] [--proxies N,M] [--breakers on|off|both] [--seeds N] [--precision P] [--seed S]", Short: "what each guard of a strategy is worth (default: all)", Run: ablate},
 			{Name: "certify", Usage: "[--seeds N]", Short: "hold the simulator against queueing theory; exit 1 on a miss", Run: certifySim},
@@ -29,7 +29,9 @@ func program() cli.Program {
 			{Name: "schema", Short: "print the JSON Schema of scenario files", Run: schema},
 		},
 		More: `SCENARIO is a name under scenarios/ or a path. A subject is a strategy, perhaps with
-settings and a limiter: p2c-ewma, p2c-ewma{decay=5s}, least-requests+fixed{limit=100}.
+settings and a limiter: p2c-ewma, p2c-ewma{decay=5s}, least-requests+fixed{limit=100}. For run
+it may be another proxy: haproxy-random2, haproxy-leastconn, haproxy-roundrobin,
+nginx-round-robin, nginx-least-conn, nginx-random-two; peers is all that are installed.
 
 --set puts a value in place of what every scenario named says; PATH is as in its file:
 --set servers.count=20 --set 'faults=[]'. --sweep plays every scenario with each of the

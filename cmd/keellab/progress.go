@@ -94,7 +94,7 @@ func printSummary(w io.Writer, summary stat.Summary) {
 		for _, subject := range s.Subjects {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%d%s\t", s.Scenario, s.Driver, subject.Name, len(subject.Trials), unstable(subject.Trials))
 			if m := subject.Median; m != nil {
-				fmt.Fprintf(t, "%s\t%s\t%.3f\t%.1f\t", ms(m.Latency.P50), ms(m.Latency.P99), 100*m.ErrorRatio, 100*m.Modes.Adaptive)
+				fmt.Fprintf(t, "%s\t%s\t%.3f\t%s\t", ms(m.Latency.P50), ms(m.Latency.P99), 100*m.ErrorRatio, adaptive(&m.Modes))
 			} else {
 				fmt.Fprint(t, "void\t\t\t\t")
 			}
@@ -102,6 +102,15 @@ func printSummary(w io.Writer, summary stat.Summary) {
 		}
 	}
 	t.Flush()
+}
+
+// adaptive is the share of the decisions that were made so, in hundredths; a dash where they
+// are not known, as those of another proxy.
+func adaptive(m *stat.Modes) string {
+	if m.Adaptive+m.Fallback+m.Panic == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f", 100*m.Adaptive)
 }
 
 // verdict are the last cells of a subject's row: metric, ratio and verdict; of the baseline

@@ -3,6 +3,9 @@
 // of working, so that many of them fit on a small machine and none takes the others'
 // processor.
 //
+// Its instruments (histograms of VictoriaMetrics/metrics) are counted for the whole and for
+// each phase of the trial, and are at /debug/metrics while it runs.
+//
 // A request's demand is keyed by its sequence number, which the load generator sends
 // along; so the same request asks for the same work whichever backend it reaches, and
 // whatever the strategy.
@@ -57,9 +60,13 @@ type Backend struct {
 	turns   core.Instant // when that is to be looked at again
 	waiting map[uint64]chan<- model.Done
 	next    uint64 // id of the next request
+	keep    bool   // a log
+	room    int
+	log     []Entry
 
 	set     *metrics.Set
 	seconds *metrics.Histogram
+	phases  phases
 }
 
 // Start starts server index of the scenario on a port of the loopback interface that
@@ -97,6 +104,9 @@ func (b *Backend) Begin(epoch time.Time, chance scenario.Chance) {
 	b.model = b.scenario.Server(b.index, chance)
 	b.turns = math.MinInt64
 	b.waiting = map[uint64]chan<- model.Done{}
+	if b.log = nil; b.keep {
+		b.log = make([]Entry, 0, b.room)
+	}
 	b.look()
 }
 
@@ -131,12 +141,13 @@ func (b *Backend) handler() http.Handler {
 func (b *Backend) serve(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	done := make(chan model.Done, 1)
-	id := b.arrive(r, done)
+	id, arrived := b.arrive(r, done)
 	var d model.Done
 	select {
 	case d = <-done:
 	case <-r.Context().Done():
 		if b.forget(id) {
+			b.note(r, arrived, left)
 			return
 		}
 		d = <-done // it was quicker
@@ -145,6 +156,7 @@ func (b *Backend) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	b.counter(d.Code).Inc()
 	b.seconds.UpdateDuration(began)
+	b.note(r, arrived, d.Code)
 	if d.Code < 0 {
 		cut(w)
 		return
@@ -154,8 +166,8 @@ func (b *Backend) serve(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "server %d\n", b.index)
 }
 
-// arrive gives the request to the model.
-func (b *Backend) arrive(r *http.Request, done chan<- model.Done) (id uint64) {
+// arrive gives the request to the model, and returns when that was.
+func (b *Backend) arrive(r *http.Request, done chan<- model.Done) (id uint64, now core.Instant) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	id = b.next
@@ -166,12 +178,12 @@ func (b *Backend) arrive(r *http.Request, done chan<- model.Done) (id uint64) {
 		seq = 1<<63 | uint64(b.index)<<40 | id
 	}
 	b.waiting[id] = done
-	now := b.now()
+	now = b.now()
 	b.answer(now) // the timer may be late: what has ended by now holds no slot
 	_, work := b.demands.Of(seq)
 	b.model.Arrive(now, model.Job{ID: id, Demand: work, Luck: b.chance.Luck(seq, 0, b.index)})
 	b.look()
-	return id
+	return id, now
 }
 
 // forget is told that the client has left. It returns false when the request has its answer
@@ -194,6 +206,10 @@ func (b *Backend) forget(id uint64) bool {
 
 // health answers a health check as the model would, in its time.
 func (b *Backend) health(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get(SeqHeader) != "" {
+		b.serve(w, r) // one of the load's, which happens to have this path
+		return
+	}
 	b.mu.Lock()
 	now := b.now()
 	fate, at := b.model.Check(now)

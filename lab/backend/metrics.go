@@ -3,7 +3,6 @@ package backend
 import (
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/VictoriaMetrics/metrics"
 )
@@ -13,6 +12,7 @@ import (
 func (b *Backend) instrument() {
 	b.set = metrics.NewSet()
 	b.seconds = b.set.NewHistogram(b.name("lab_backend_request_duration_seconds"))
+	b.phases = newPhases(b.scenario, b.set, b.index)
 	b.set.NewGauge(b.name("lab_backend_busy_slots"), func() float64 {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -30,11 +30,7 @@ func (b *Backend) name(metric string) string {
 }
 
 func (b *Backend) counter(code int) *metrics.Counter {
-	text := strconv.Itoa(code)
-	if code < 0 {
-		text = "broken" // there was no answer
-	}
-	return b.set.GetOrCreateCounter(fmt.Sprintf(`lab_backend_requests_total{server="%d",code="%s"}`, b.index, text))
+	return b.set.GetOrCreateCounter(fmt.Sprintf(`lab_backend_requests_total{server="%d",code="%s"}`, b.index, codeText(code)))
 }
 
 // Served is how many requests were answered with the code; with a code below zero, how many

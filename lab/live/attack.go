@@ -2,8 +2,10 @@ package live
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
@@ -13,22 +15,23 @@ import (
 	"github.com/evenkeel/evenkeel/lab/record"
 )
 
-// attack sends the plan to the target with vegeta, through the meter, and returns what
-// came of it, by request. start is told, before the first request, when the plan's time began.
+// attack sends the plan to the target with vegeta, on its way, and returns what came of it, by request. start is told, before the first request, when the plan's time began.
 //
 // The loop stays open: vegeta starts as many workers as it takes, and connections are
 // not capped. An attacker is used once (a second attack of the same one would be cut
 // short by the first one's end). If ctx ends, so does the attack, and the error says so.
-func attack(ctx context.Context, target, name string, plan []core.Instant, timeout time.Duration, m *meter, start func(time.Time)) ([]record.Request, error) {
+func attack(ctx context.Context, target, name string, plan []core.Instant, timeout time.Duration, w *way, start func(time.Time)) ([]record.Request, error) {
+	var open lines
 	transport := &http.Transport{
 		MaxIdleConnsPerHost: 10_000,
 		DisableCompression:  true,
+		DialContext:         open.dial,
 	}
 	defer transport.CloseIdleConnections()
-	m.next = transport
+	w.seen.next = transport
 	attacker := vegeta.NewAttacker(
 		vegeta.Client(&http.Client{
-			Transport:     m,
+			Transport:     w,
 			Timeout:       timeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}),
@@ -38,7 +41,10 @@ func attack(ctx context.Context, target, name string, plan []core.Instant, timeo
 	pace := &pacer{plan: plan, start: func(t time.Time) { began = t; start(t) }}
 	targeter := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: target + "/"})
 
-	stopped := context.AfterFunc(ctx, func() { attacker.Stop() })
+	stopped := context.AfterFunc(ctx, func() {
+		attacker.Stop()
+		open.cut()
+	})
 	defer stopped()
 	// The channel has no buffer: whoever reads it slowly slows the workers. So keep
 	// little, in memory that is there already.
@@ -47,6 +53,39 @@ func attack(ctx context.Context, target, name string, plan []core.Instant, timeo
 		results = append(results, asRecord(r, began, plan))
 	}
 	return results, ctx.Err()
+}
+
+// lines are the connections of an attack. An attacker that is stopped still waits for the
+// answers that are due, which may take a client's whole patience: so they are cut.
+type lines struct {
+	mu   sync.Mutex
+	all  []net.Conn
+	over bool
+}
+
+func (l *lines) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	l.all = append(l.all, conn)
+	return conn, nil
+}
+
+func (l *lines) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+	for _, conn := range l.all {
+		conn.Close()
+	}
 }
 
 // asRecord counts from the plan: the i-th hit takes the i-th place in it, and the

@@ -104,7 +104,7 @@ func TestAttack(t *testing.T) {
 	})
 	began := 0
 	var m meter
-	requests, err := attack(t.Context(), url, "test", make([]core.Instant, n), time.Minute, &m, func(time.Time) { began++ })
+	requests, err := attack(t.Context(), url, "test", make([]core.Instant, n), time.Minute, &way{seen: &m}, func(time.Time) { began++ })
 	if err != nil || len(requests) != n || began != 1 {
 		t.Fatalf("got %d requests, %v, begun %d times, want %d, once", len(requests), err, began, n)
 	}
@@ -126,7 +126,7 @@ func TestAttack(t *testing.T) {
 func TestAttackKeepsPlan(t *testing.T) {
 	url, _ := stub(t, func(http.ResponseWriter, *http.Request) {})
 	plan := []core.Instant{at(1), at(5), at(5), at(20), at(30)}
-	requests, err := attack(t.Context(), url, "test", plan, time.Minute, &meter{}, func(time.Time) {})
+	requests, err := attack(t.Context(), url, "test", plan, time.Minute, &way{seen: &meter{}}, func(time.Time) {})
 	if err != nil || len(requests) != len(plan) {
 		t.Fatalf("got %d requests, %v, want %d", len(requests), err, len(plan))
 	}
@@ -150,7 +150,7 @@ func TestAttackFailures(t *testing.T) {
 		}
 	})
 	var m meter
-	requests, err := attack(t.Context(), url, "test", []core.Instant{0, at(1), at(2)}, time.Minute, &m, func(time.Time) {})
+	requests, err := attack(t.Context(), url, "test", []core.Instant{0, at(1), at(2)}, time.Minute, &way{seen: &m}, func(time.Time) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestAttackCancelled(t *testing.T) {
 	for i := range plan {
 		plan[i] = at(10 * float64(i))
 	}
-	requests, err := attack(ctx, url, "test", plan, time.Minute, &meter{}, func(time.Time) {})
+	requests, err := attack(ctx, url, "test", plan, time.Minute, &way{seen: &meter{}}, func(time.Time) {})
 	if !errors.Is(err, context.Canceled) || len(requests) < 4 || len(requests) == len(plan) {
 		t.Errorf("got %d requests, %v, want it cancelled after the fourth", len(requests), err)
 	}

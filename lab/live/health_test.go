@@ -20,10 +20,11 @@ func TestGeneratorHealth(t *testing.T) {
 	requests := []record.Request{sent(0, 0, 0, 20), sent(1, 10, 10, 20), sent(2, 19, 20, 30), sent(3, 37, 40, 100)}
 	want := &record.Generator{
 		LatenessP50: 0, LatenessP99: 3 * ms, LatenessMax: 3 * ms, PeakInFlight: 3,
-		MeanInFlight: 1.1, LittleInFlight: 1, GCPauses: 5 * ms,
+		MeanInFlight: 1.1, LittleInFlight: 1, GCPauses: 5 * ms, GCLongest: 2 * ms, Busy: 0.4,
+		PlannedRate: 3 / 0.037, SentRate: 3 / 0.040,
 	}
 	near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })
-	if diff := cmp.Diff(want, generatorHealth(requests, 3, 110*ms, 5*ms), near); diff != "" {
+	if diff := cmp.Diff(want, generatorHealth(requests, 3, 110*ms, spent{5 * ms, 2 * ms, 0.4}), near); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	// One of a hundred may be late without moving the p99; two may not.
@@ -32,21 +33,21 @@ func TestGeneratorHealth(t *testing.T) {
 		many = append(many, sent(int64(i), float64(i), float64(i), float64(i)+1))
 	}
 	many[50].Sent = many[50].Sent.Add(30 * ms)
-	if g := generatorHealth(many, 1, 0, 0); g.LatenessP99 != 0 || g.LatenessMax != 30*ms {
+	if g := generatorHealth(many, 1, 0, spent{}); g.LatenessP99 != 0 || g.LatenessMax != 30*ms {
 		t.Errorf("one late: got p99 %v, max %v, want 0 and 30ms", g.LatenessP99, g.LatenessMax)
 	}
 	many[60].Sent = many[60].Sent.Add(20 * ms)
-	if g := generatorHealth(many, 1, 0, 0); g.LatenessP99 != 20*ms {
+	if g := generatorHealth(many, 1, 0, spent{}); g.LatenessP99 != 20*ms {
 		t.Errorf("two late: got p99 %v, want 20ms", g.LatenessP99)
 	}
 	// What seems to be early is not late; nobody, and nobody for any time, is fine.
-	if g := generatorHealth([]record.Request{sent(0, 5, 4, 5)}, 1, 0, 0); g.LatenessMax != 0 {
+	if g := generatorHealth([]record.Request{sent(0, 5, 4, 5)}, 1, 0, spent{}); g.LatenessMax != 0 {
 		t.Errorf("early: got lateness %v, want 0", g.LatenessMax)
 	}
-	if diff := cmp.Diff(&record.Generator{GCPauses: ms}, generatorHealth(nil, 0, 0, ms)); diff != "" {
+	if diff := cmp.Diff(&record.Generator{GCPauses: ms}, generatorHealth(nil, 0, 0, spent{gc: ms})); diff != "" {
 		t.Errorf("nothing sent (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(&record.Generator{PeakInFlight: 1}, generatorHealth([]record.Request{sent(0, 5, 5, 5)}, 1, 0, 0)); diff != "" {
+	if diff := cmp.Diff(&record.Generator{PeakInFlight: 1}, generatorHealth([]record.Request{sent(0, 5, 5, 5)}, 1, 0, spent{})); diff != "" {
 		t.Errorf("no time (-want +got):\n%s", diff)
 	}
 }
@@ -83,6 +84,14 @@ func TestVoid(t *testing.T) {
 		{"late by what is little here", good(), 3, with(func(g *record.Generator) { g.LatenessP99 = 5 * ms }), ""},
 		{"late by more", good(), 3, with(func(g *record.Generator) { g.LatenessP99 = 6 * ms }), "the load generator was late: p99 6ms, allowed 5ms"},
 		{"late once", good(), 3, with(func(g *record.Generator) { g.LatenessMax = time.Second }), ""},
+		{"garbage, allowed", quick, 2, with(func(g *record.Generator) { g.GCPauses, g.GCLongest = time.Second, 2*ms }), ""},
+		{"garbage", quick, 2, with(func(g *record.Generator) { g.GCLongest = 3 * ms }), "the load generator stood still for garbage collection: 3ms at a time, allowed 2ms"},
+		{"busy", quick, 2, with(func(g *record.Generator) { g.Busy = 0.95 }), ""},
+		{"saturated", quick, 2, with(func(g *record.Generator) { g.Busy = 0.96 }), "the machine was saturated: its processors were busy for 96 % of the time, allowed 95 %"},
+		// One interval of 10 ms, and a hundredth of it, and 2 ms.
+		{"the rate, nearly", quick, 2, with(func(g *record.Generator) { g.PlannedRate, g.SentRate = 100, 1/0.012099 }), ""},
+		{"the rate, too low", quick, 2, with(func(g *record.Generator) { g.PlannedRate, g.SentRate = 100, 1/0.012101 }), "the planned rate was missed: 82.6 requests a second sent, 100.0 planned"},
+		{"the rate, too high", quick, 2, with(func(g *record.Generator) { g.PlannedRate, g.SentRate = 100, 1/0.007899 }), "the planned rate was missed: 126.6 requests a second sent, 100.0 planned"},
 		{"safe", good(), 3, with(func(g *record.Generator) { g.PeakInFlight = 20_000 }), ""},
 		{"not safe", good(), 3, with(func(g *record.Generator) { g.PeakInFlight = 20_001 }), "20001 requests in flight: more than 20000, the generator's safe limit"},
 		{"Little's law, nearly", good(), 3, with(func(g *record.Generator) { g.MeanInFlight = 2.03 }), ""},

@@ -23,7 +23,12 @@ import (
 // subject is a proxy under test: a process of its own, so that neither the load
 // generator's nor the backends' garbage and scheduling are its.
 type subject struct {
-	URL, Admin string
+	URL    string
+	Admin  string // empty of another proxy
+	Config []byte // what it was started with
+
+	who        string // in messages
+	silent     bool   // it does not tell its addresses, nor when it is ready
 	command    *exec.Cmd
 	exited     chan error // receives the end of the process, once
 	complaints *tail
@@ -35,35 +40,50 @@ const (
 	stopWithin  = 10 * time.Second
 )
 
-// startSubject runs the proxy with a configuration made for the subject and waits
-// until it serves, for so long.
+// startSubject runs the proxy, ours or another, with a configuration made for the subject
+// and waits until it serves, for so long.
 func startSubject(ctx context.Context, within time.Duration, binary string, s scenario.Subject, endpoints []string) (*subject, error) {
-	file, err := config.FromEndpoints("127.0.0.1:0", endpoints, "", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	file.Pools[0].Policies = s.Policies
-	file.Drain.Timeout = stopWithin / 2
-	text, err := file.YAML()
-	if err != nil {
-		return nil, err
-	}
 	dir, err := os.MkdirTemp("", "keellab-")
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "evenkeel.yaml")
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+	p := &subject{who: "the proxy", exited: make(chan error, 1), complaints: &tail{}, dir: dir}
+	if s.Peer != nil {
+		err = p.preparePeer(s, endpoints)
+	} else {
+		err = p.prepare(binary, s, endpoints)
 	}
-	p := &subject{command: exec.Command(binary, "run", "-c", path), exited: make(chan error, 1), complaints: &tail{}, dir: dir}
-	// A process group of its own: an interrupt at the terminal is for the lab, which
-	// then stops the proxy itself.
-	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := p.start(ctx, within); err != nil {
+	if err == nil {
+		err = p.start(ctx, within)
+	}
+	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return p, nil
+}
+
+// prepare writes our proxy's configuration. It finds itself a port and tells it when it is
+// ready.
+func (p *subject) prepare(binary string, s scenario.Subject, endpoints []string) error {
+	file, err := config.FromEndpoints("127.0.0.1:0", endpoints, "", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	file.Pools[0].Policies = s.Policies
+	file.Drain.Timeout = stopWithin / 2
+	if p.Config, err = file.YAML(); err != nil {
+		return err
+	}
+	path := filepath.Join(p.dir, "evenkeel.yaml")
+	p.run(binary, "run", "-c", path)
+	return os.WriteFile(path, p.Config, 0o600)
+}
+
+// run makes the command. It has a process group of its own: an interrupt at the terminal
+// is for the lab, which then stops the proxy itself.
+func (p *subject) run(name string, args ...string) {
+	p.command = exec.Command(name, args...)
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 // start starts the process and waits until it is ready.
@@ -72,7 +92,12 @@ func (p *subject) start(ctx context.Context, within time.Duration) error {
 	ready := make(chan bool, 1)
 	go p.follow(started, ready)
 	if err := <-started; err != nil {
-		return fmt.Errorf("starting the proxy: %w", err)
+		return fmt.Errorf("starting %s: %w", p.who, err)
+	}
+	if p.silent {
+		dialling, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go p.dial(dialling, ready)
 	}
 	timer := time.NewTimer(within)
 	defer timer.Stop()
@@ -86,9 +111,9 @@ func (p *subject) start(ctx context.Context, within time.Duration) error {
 		if err == nil {
 			err = errors.New("exit status 0")
 		}
-		return fmt.Errorf("the proxy ended before it was ready (%w): %s", err, p.complaints)
+		return fmt.Errorf("%s ended before it was ready (%w): %s", p.who, err, p.complaints)
 	case <-timer.C:
-		err = fmt.Errorf("the proxy was not ready within %v: %s", within, p.complaints)
+		err = fmt.Errorf("%s was not ready within %v: %s", p.who, within, p.complaints)
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
@@ -116,7 +141,13 @@ func (p *subject) follow(started chan<- error, ready chan<- bool) {
 		return
 	}
 	p.read(log, ready)
-	p.exited <- p.command.Wait()
+	// The end of the log may not be that of the process.
+	err = p.command.Wait()
+	select {
+	case ready <- false:
+	default:
+	}
+	p.exited <- err
 }
 
 // read follows the proxy's log and finds its addresses there.
@@ -128,18 +159,17 @@ func (p *subject) read(log io.Reader, ready chan<- bool) {
 			Msg, Admin string
 			Listeners  []string
 		}
-		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "ready" && len(line.Listeners) == 1 {
+		if !p.silent && json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "ready" && len(line.Listeners) == 1 {
 			p.URL, p.Admin = "http://"+line.Listeners[0], "http://"+line.Admin
-			ready <- true
+			select {
+			case ready <- true:
+			default: // it was said before
+			}
 			continue
 		}
 		p.complaints.add(lines.Text())
 	}
 	io.Copy(io.Discard, log) // a line too long to scan does not block the proxy
-	select {
-	case ready <- false:
-	default:
-	}
 }
 
 // stop ends the process the way its operator would, and says how it went if not well.
@@ -150,14 +180,25 @@ func (p *subject) stop() error {
 	defer timer.Stop()
 	select {
 	case err := <-p.exited:
-		if err != nil {
-			return fmt.Errorf("the proxy did not end well (%w): %s", err, p.complaints)
+		if err != nil && !(p.silent && terminated(err)) {
+			return fmt.Errorf("%s did not end well (%w): %s", p.who, err, p.complaints)
 		}
 		return nil
 	case <-timer.C:
 		p.kill()
-		return fmt.Errorf("the proxy did not stop within %v of SIGTERM", stopWithin)
+		return fmt.Errorf("%s did not stop within %v of SIGTERM", p.who, stopWithin)
 	}
+}
+
+// terminated tells whether a process has ended by SIGTERM itself, as some proxies do whose
+// quick end it is.
+func terminated(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGTERM
 }
 
 // tail keeps the last lines of a log. Safe for concurrent use.

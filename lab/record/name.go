@@ -30,6 +30,16 @@ func FileName(h *Header) (string, error) {
 	return fmt.Sprintf("%s%s.%d.b%d%s", prefix(h.Scenario, h.Driver), Safe(h.Subject), h.Seed, h.Block, Extension), nil
 }
 
+// Sum identifies the text of a scenario file: the beginning of its SHA-256, in hexadecimal
+// digits; empty of none.
+func Sum(text []byte) string {
+	if len(text) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:12])
+}
+
 // prefix begins the names of the records of a scenario and driver, and no others: what is
 // Safe has no dots.
 func prefix(scenario, driver string) string { return Safe(scenario) + "." + Safe(driver) + "." }

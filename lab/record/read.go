@@ -10,6 +10,8 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 
 	"github.com/evenkeel/evenkeel/core"
@@ -225,4 +227,45 @@ func inFile(err error, path string) error {
 		e.File = path
 	}
 	return err
+}
+
+// CheckFolder looks at every record in the results folder dir: that its header can be read,
+// that it is the one of its name, and that nothing is missing or damaged (by the sum that
+// gzip keeps); what the rows say is left to Read. A folder without records is fine.
+func CheckFolder(dir string) error {
+	folder := filepath.Join(dir, Folder)
+	files, err := os.ReadDir(folder)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("record: %w", err)
+	}
+	for _, f := range files {
+		if named.MatchString(f.Name()) {
+			if err := checkFile(filepath.Join(folder, f.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// named are the names of records, and not of what else may lie beside them: see FileName.
+var named = regexp.MustCompile(`\.b\d+` + regexp.QuoteMeta(Extension) + `$`)
+
+func checkFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	defer f.Close()
+	rd, err := open(f)
+	if err != nil {
+		return inFile(err, path)
+	}
+	if name, err := FileName(&rd.header); err != nil || name != filepath.Base(path) {
+		return inFile(&Error{Line: 1, Expected: "the header of the trial in its name", Err: err}, path)
+	}
+	if _, err := io.Copy(io.Discard, rd.lines); err != nil {
+		return inFile(&Error{Line: rd.line, Expected: "rows to the end", Err: err}, path)
+	}
+	return nil
 }

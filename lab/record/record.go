@@ -22,6 +22,9 @@ const (
 type Header struct {
 	Version  int    `json:"version"`
 	Scenario string `json:"scenario"`
+	// Sum is that of the scenario file as it was played, see the function Sum; empty where
+	// it is not known.
+	Sum string `json:"sum,omitempty"`
 	// Set is what was set in place of the scenario's own, as PATH=VALUE.
 	Set     []string `json:"set,omitempty"`
 	Driver  string   `json:"driver"`
@@ -39,6 +42,7 @@ type Header struct {
 	Faults        []Fault       `json:"faults"`           // ground truth
 	Decisions     []Decisions   `json:"decisions"`        // after the warm-up
 	Generator     *Generator    `json:"generator,omitempty"`
+	Inside        *Inside       `json:"inside,omitempty"` // nil where nobody looked
 
 	// Void says why the trial cannot be trusted; empty when it can.
 	Void string `json:"void,omitempty"`
@@ -95,6 +99,17 @@ type Generator struct {
 	MeanInFlight   float64       `json:"mean_in_flight"`
 	LittleInFlight float64       `json:"little_in_flight"`
 	GCPauses       time.Duration `json:"gc_pauses_ns"` // of the generator's process, total
+	GCLongest      time.Duration `json:"gc_longest_ns,omitempty"`
+	// PlannedRate and SentRate are requests a second from the first to the last.
+	PlannedRate float64 `json:"planned_rate_rps,omitempty"`
+	SentRate    float64 `json:"sent_rate_rps,omitempty"`
+	// Busy is the share of the processors' time that was not idle, whoever used it: 0 to 1;
+	// 0 where the system does not tell.
+	Busy float64 `json:"busy,omitempty"`
+	// BeyondP50 and BeyondP99 are what successes took beyond their time in the server: the
+	// proxy, the connections, the generator itself.
+	BeyondP50 time.Duration `json:"beyond_p50_ns,omitempty"`
+	BeyondP99 time.Duration `json:"beyond_p99_ns,omitempty"`
 }
 
 // Request is one request as the client saw it. Instants count from the start of
@@ -105,7 +120,7 @@ type Request struct {
 	Sent     core.Instant // when it was sent
 	Done     core.Instant // when its answer was complete, or it was given up
 	Endpoint int          // index of the server that answered; -1 when none did or it is not known
-	Attempts int          // attempts that the proxy made; 0 when not known
+	Attempts int          // attempts that the proxy made (live: that reached a server); 0 when not known
 	Code     int          // HTTP status; 0 when no answer came
 }
 

@@ -23,10 +23,17 @@ var guide = []term{
 	{"Goodput", "Successes within the objective's latency, per second of measured time. “Within objective” is the same as a share of the requests."},
 	{"Unstable", "A trial in which more came in than could be served, or that had to be stopped: it has no steady state, its figures grow with its " +
 		"length, and comparing them says little beyond that. It counts, so that a strategy that lets a system run over is seen, and is never the best."},
+	{"Recovery", "How long the objective was missed because of faults: from the beginning of one until it is met for as long as the fault is on, and from its end until it is met for good. " +
+		"“At once”: it was not missed. The longest of a trial's faults, the median of the trials."},
+	{"Live and simulated", "Each live trial was simulated as well, with the same arrivals and demands. The agreement is 1 where p50, p90 and p99 are equal, 0.9 where one is 11 % off on average. Dashed: the simulator's."},
+	{"Block by block", "A dot for each block: what the subject's figure is of the baseline's on the same requests. The bar is the 95 % interval, the diamond the mean, the grey band the margin of a TIE."},
+	{"Percentiles", "The scale is that of 1/(1−q): each step to the right is ten times as rare. The shaded band reaches from the lowest to the highest trial."},
 	{"Modes", "How decisions were made: adaptive, by the strategy's own rule; fallback, round robin because the signal was not to be trusted; " +
 		"panic, round robin over everything because too few endpoints were ready. Other proxies do not tell."},
+	{"Inside", "Requests by response time (the darker, the more, on a logarithmic scale; the fastest 0.5 % are left out), pending attempts per endpoint, the limit, decisions by mode and breakers are of one trial. " +
+		"Of several proxies, pending is their sum, and a breaker is the paler the fewer of them have it open."},
 	{"Over time", "Shaded in orange: a fault is on. Shaded in grey: warm-up, played and not counted. Lower line p50, upper line p99, medians over " +
 		"the trials; the dark strip at the bottom shows failures. Every panel of a scenario has the same scales."},
-	{"Simulated and live", "A simulated result ran the shipped balancing code in virtual time and repeats to the byte. " +
+	{"Simulated or live", "A simulated result ran the shipped balancing code in virtual time and repeats to the byte. " +
 		"A live one ran real HTTP on one machine and does not."},
 }

@@ -27,6 +27,10 @@ func markdown(list []section, rule *stat.Rule) string {
 		b.WriteString("\n")
 		writeTable(&b, matrix(list, rule))
 	}
+	if t := sides(list); len(t.Rows) > 0 {
+		b.WriteString("## Live and simulated\n\n" + md(sidesNote) + "\n\n")
+		writeTable(&b, t)
+	}
 	b.WriteString("## Overview\n\n" + md(overviewNote) + "\n\n")
 	writeTable(&b, overview(list))
 	for i := range list {
@@ -44,6 +48,7 @@ func (s *section) markdown(b *strings.Builder) {
 	for _, line := range s.about() {
 		fmt.Fprintf(b, "%s\n\n", md(line))
 	}
+	fmt.Fprintf(b, "Again: <code>%s</code>\n\n", md(s.replay()))
 	warnings := s.warnings()
 	for _, w := range warnings {
 		fmt.Fprintf(b, "- **%s:** %s\n", w.Kind, md(w.Text))
@@ -114,6 +119,10 @@ var markup = strings.NewReplacer(
 	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "|", `\|`, "#", `\#`, "~", `\~`, "!", `\!`,
 	"<", "&lt;", ">", "&gt;", "&", "&amp;",
 )
+
+// sidesNote stands above what compares live results with simulated ones.
+const sidesNote = "Each live trial was simulated, too: the same size, seed, arrivals and demands. The agreement is 1 where the " +
+	"percentiles are equal, and 0.9 where one is 11 % off on average; beside it the comparisons, and what the simulator made of them."
 
 // overviewNote stands above the overview.
 const overviewNote = "Median p99 of the response time per scenario and subject, and the share of requests that failed where any did. " +
@@ -206,9 +215,12 @@ func (s *section) tables() []titled {
 	return []titled{
 		{"Verdicts", s.verdicts()},
 		{"Response time", s.latencies()},
+		{"Recovery", s.recoveries()},
 		{"Distance from the oracle", s.distances()},
 		{"Decisions and traffic", s.decisions()},
 		{"Faults", s.faultTable()},
+		{"Live and simulated", s.agreements()},
+		{"Comparisons, live and simulated", s.foretold()},
 		{"Load generator, worst trial", s.generators()},
 	}
 }

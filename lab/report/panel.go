@@ -2,7 +2,9 @@ package report
 
 import (
 	"math"
-	"strings"
+	"slices"
+
+	"github.com/evenkeel/evenkeel/lab/stat"
 )
 
 // The size of a panel: one subject in a figure of many.
@@ -35,7 +37,7 @@ func (s *section) timelines() []panel {
 	f := frame{left: 54, top: 8, right: panelW - 10, bottom: timeH - 34}
 	var seconds []float64
 	for _, sub := range s.Subjects {
-		for _, b := range sub.timeline.Bins {
+		for _, b := range append(slices.Clone(sub.timeline.Bins), sub.twin.Bins...) {
 			for _, v := range []*float64{b.P50, b.P99} {
 				if v != nil {
 					seconds = append(seconds, *v)
@@ -57,8 +59,10 @@ func (s *section) timelines() []panel {
 		sub.failures(&c, f, x)
 		f.timeAxis(&c, x)
 		s.goal(&c, f, y)
-		c.path("curve low", polyline(sub.points(x, y, false)), "p50")
-		c.path("curve high", polyline(sub.points(x, y, true)), "p99")
+		c.path("curve twin low", polyline(points(sub.twin, x, y, false)), "p50, simulated")
+		c.path("curve twin high", polyline(points(sub.twin, x, y, true)), "p99, simulated")
+		c.path("curve low", polyline(points(sub.timeline, x, y, false)), "p50")
+		c.path("curve high", polyline(points(sub.timeline, x, y, true)), "p99")
 		list = append(list, panel{sub.Name, c.b.String()})
 	}
 	return list
@@ -66,11 +70,11 @@ func (s *section) timelines() []panel {
 
 // points is the line of the median or the 99th percentile, with gaps where a bin
 // does not carry it.
-func (s *subject) points(x, y scale, tail bool) []point {
+func points(t stat.Timeline, x, y scale, tail bool) []point {
 	var points []point
 	lift := true
-	bin := s.timeline.Bin.Seconds()
-	for i, b := range s.timeline.Bins {
+	bin := t.Bin.Seconds()
+	for i, b := range t.Bins {
 		v := b.P50
 		if tail {
 			v = b.P99
@@ -141,7 +145,7 @@ func (s *subject) areas(c *canvas, list []band, x, y scale) {
 				top[i] += float64(answered) / float64(b.Answers())
 			}
 		}
-		var d strings.Builder
+		var d pen
 		for from := 0; from < len(bins); from++ {
 			to := from
 			for to < len(bins) && bins[to].Answers() > 0 {
@@ -159,16 +163,12 @@ func (s *subject) areas(c *canvas, list []band, x, y scale) {
 
 // stairs adds the outline of a band over the bins from … to-1: along its top, and
 // back along its base.
-func (s *subject) stairs(d *strings.Builder, base, top []float64, from, to int, x, y scale) {
-	at := func(i int) string { return px(x.at(float64(i) * s.timeline.Bin.Seconds())) }
-	d.WriteString("M" + at(from) + " " + px(y.at(base[from])))
-	for i := from; i < to; i++ {
-		d.WriteString("V" + px(y.at(top[i])) + "H" + at(i+1))
-	}
-	for i := to - 1; i >= from; i-- {
-		d.WriteString("V" + px(y.at(base[i])) + "H" + at(i))
-	}
-	d.WriteByte('Z')
+func (s *subject) stairs(d *pen, base, top []float64, from, to int, x, y scale) {
+	bin := s.timeline.Bin.Seconds()
+	d.move(x.at(float64(from)*bin), y.at(base[from]))
+	d.along(top, from, to, 1, bin, x, y)
+	d.along(base, to-1, from-1, -1, bin, x, y)
+	d.close()
 }
 
 // sheet lays panels out in two columns, each under its name.

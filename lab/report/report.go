@@ -59,6 +59,9 @@ func Write(dir string, in Input) error {
 // files are the figures of a section that stand beside report.md.
 func (s *section) files() []figure {
 	var list []figure
+	if f, ok := s.paired(s.rule); ok {
+		list = append(list, f)
+	}
 	if f, ok := s.curves(); ok {
 		list = append(list, f)
 	}
@@ -75,7 +78,7 @@ func (s *section) files() []figure {
 }
 
 // kinds end the names of the figures that this package writes.
-var kinds = []string{".percentiles.svg", ".timeline.svg", ".shares.svg"}
+var kinds = []string{".paired.svg", ".percentiles.svg", ".timeline.svg", ".shares.svg"}
 
 // removeStale removes figures of this package's kinds that are not current.
 func removeStale(folder string, current map[string]bool) error {

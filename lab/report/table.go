@@ -249,8 +249,8 @@ func (s *section) faultTable() table {
 // generators is how well the load generator kept its plan, the worst of each
 // subject's trials; empty for the simulator, which cannot be late.
 func (s *section) generators() table {
-	t := table{Head: []string{"subject", "lateness p50", "lateness p99", "lateness max", "peak in flight",
-		"mean in flight", "by Little's law", "GC pauses"}}
+	t := table{Head: []string{"subject", "lateness p50", "lateness p99", "lateness max", "sent", "peak in flight",
+		"mean in flight", "by Little's law", "GC pauses", "processors busy", "beyond the server, p50", "p99"}}
 	if s.Driver != record.Live {
 		return t
 	}
@@ -266,9 +266,38 @@ func (s *section) generators() table {
 		}
 		t.Rows = append(t.Rows, []cell{
 			{Text: sub.Name}, {Text: duration(&worst.LatenessP50)}, {Text: duration(&worst.LatenessP99)}, {Text: duration(&worst.LatenessMax)},
-			{Text: fmt.Sprint(worst.PeakInFlight)}, {Text: significant(worst.MeanInFlight)},
-			{Text: significant(worst.LittleInFlight)}, {Text: duration(&worst.GCPauses)},
+			rates(worst), {Text: fmt.Sprint(worst.PeakInFlight)}, {Text: significant(worst.MeanInFlight)},
+			{Text: significant(worst.LittleInFlight)}, pauses(worst), known(worst.Busy, percent),
+			known(worst.BeyondP50, seconds), known(worst.BeyondP99, seconds),
 		})
 	}
 	return t
 }
+
+// rates are how many requests a second were sent, beside the plan.
+func rates(g *stat.Generator) cell {
+	c := known(g.SentRate, func(v float64) string { return significant(v) + " /s" })
+	if g.PlannedRate != 0 {
+		c.Sub = "planned " + significant(g.PlannedRate)
+	}
+	return c
+}
+
+// pauses are those of the generator's collector.
+func pauses(g *stat.Generator) cell {
+	c := cell{Text: duration(&g.GCPauses)}
+	if g.GCLongest != 0 {
+		c.Sub = "longest " + duration(&g.GCLongest)
+	}
+	return c
+}
+
+// known writes a figure that is 0 where it is not known.
+func known(v float64, write func(float64) string) cell {
+	if v == 0 {
+		return cell{Text: none}
+	}
+	return cell{Text: write(v)}
+}
+
+func seconds(v float64) string { return duration(&v) }

@@ -39,6 +39,7 @@ type section struct {
 	Subjects []subject
 	groups   []stat.Group // of endpoints
 	bands    []band
+	rule     *stat.Rule // of the verdicts; nil for none
 }
 
 // subject is one subject of a section.
@@ -47,6 +48,10 @@ type subject struct {
 	index    int // its place, and so its colour, in the section
 	curve    []stat.CurvePoint
 	timeline stat.Timeline
+	// Of the same trials simulated, beside live ones; empty without.
+	twinCurve []stat.CurvePoint
+	twin      stat.Timeline
+	seen      *stat.Digest // the trial that was looked into; nil for none
 }
 
 // sections puts the parts of the input together, in the summary's order.
@@ -54,7 +59,7 @@ func sections(in Input) []section {
 	var list []section
 	for i := range in.Summary.Scenarios {
 		sc := &in.Summary.Scenarios[i]
-		s := section{Scenario: sc, ID: record.Safe(sc.Scenario) + "." + record.Safe(sc.Driver)}
+		s := section{Scenario: sc, ID: record.Safe(sc.Scenario) + "." + record.Safe(sc.Driver), rule: in.Summary.Rule}
 		s.Notes.Scenario = sc.Scenario
 		if at := slices.IndexFunc(in.Notes, func(n Notes) bool { return n.Scenario == sc.Scenario }); at >= 0 {
 			s.Notes = in.Notes[at]
@@ -68,6 +73,7 @@ func sections(in Input) []section {
 			}
 			s.Subjects = append(s.Subjects, subject{
 				Subject: sub, index: j, curve: stat.MedianCurve(of), timeline: stat.MedianTimeline(of),
+				twinCurve: stat.MedianCurve(stat.Twins(of)), twin: stat.MedianTimeline(stat.Twins(of)), seen: looked(of),
 			})
 		}
 		if s.Header != nil {

@@ -35,7 +35,7 @@ type Arrivals struct {
 	Wave   Wave    `yaml:"wave,omitempty" doc:"poisson, constant, mmpp: a sine over the rate."`
 	Burst  Burst   `yaml:"burst,omitempty" doc:"mmpp: the bursts."`
 
-	File  string  `yaml:"file,omitempty" doc:"trace: a text file, relative to the folder of this one, with an instant in seconds a line; a line with # in front is a comment, and the first other line may be a heading."`
+	File  string  `yaml:"file,omitempty" doc:"trace: a text file, relative to the folder of this one, with an instant in seconds a line; a line with # in front is a comment, and the first other line may be a heading; or vegeta's results (gob, csv, json): when each was sent, from the first on."`
 	Speed float64 `yaml:"speed,omitempty" doc:"trace: how many times as fast it is played; left out: 1."`
 
 	Clients int   `yaml:"clients,omitempty" doc:"closed: how many clients there are."`

@@ -30,6 +30,7 @@ type Scenario struct {
 	WarmUp   time.Duration `yaml:"warm_up" doc:"Requests planned before this are played, but not counted."`
 
 	Arrivals Arrivals        `yaml:"arrivals" doc:"When requests arrive."`
+	Requests Requests        `yaml:"requests,omitempty" doc:"What is asked for."`
 	Classes  []Class         `yaml:"classes,omitempty" doc:"Kinds of requests, each with its own service times; left out: one kind, as servers.service says."`
 	Client   Client          `yaml:"client" doc:"What the clients do."`
 	Network  Network         `yaml:"network" doc:"What lies between proxies and servers."`
@@ -106,6 +107,7 @@ func Parse(name string, data []byte, size Size, settings ...Setting) (*Scenario,
 		d.Decode(&sizes[i])
 		sizes[i].validate(d.Reportf)
 	}
+	sizes[Sim].validateSim(played[Sim].Reportf)
 	if size == Live || doc.Has("live") {
 		sizes[Live].validateLive(played[Live].Reportf)
 	}

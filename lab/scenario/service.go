@@ -22,7 +22,7 @@ type Service struct {
 	Spread float64       `yaml:"spread,omitempty" doc:"pareto: the longest time over the shortest."`
 	Share  float64       `yaml:"share,omitempty" doc:"bimodal: the share of times that are long."`
 	Factor float64       `yaml:"factor,omitempty" doc:"bimodal: how many times as long they are as the others."`
-	File   string        `yaml:"file,omitempty" doc:"empirical: a text file, relative to the folder of this one, with a time in seconds a line; a line with # in front is a comment, and the first other line may be a heading."`
+	File   string        `yaml:"file,omitempty" doc:"empirical: a text file, relative to the folder of this one, with a time in seconds a line; a line with # in front is a comment, and the first other line may be a heading; or vegeta's results, whose latencies they are."`
 
 	// Times are what stands in the file, ascending: there when [Load] has read it.
 	Times []time.Duration

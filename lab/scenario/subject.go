@@ -7,6 +7,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/config/strict"
+	"github.com/evenkeel/evenkeel/lab/peer"
 )
 
 // Subject is what is compared: the pool's settings under a name.
@@ -21,11 +22,16 @@ import (
 //	p2c-ewma+pool{panic_threshold=0}
 //	p2c-ewma+gradient2{initial=10}+accept-ratio
 //	p2c-ewma+endpoint_concurrency{name=vegas}
+//	haproxy-leastconn
+//	haproxy-leastconn+health{interval=1s}
 type Subject struct {
 	Name     string
 	Policies config.Policies
 	// Oracle: not a strategy, but the simulator's reference, which knows everything.
 	Oracle bool
+	// Peer is the other proxy that stands in place of ours, over real HTTP only; nil for
+	// ours. Of the policies it heeds what its template says.
+	Peer *peer.Peer
 	// Copy numbers copies of a strategy, from 0 up. In the simulator each has picks of its
 	// own: what differs between two copies is chance, by which the lab tests itself.
 	Copy int
@@ -50,14 +56,21 @@ func (s *Scenario) Subject(text string) (Subject, error) {
 	}
 	var b strings.Builder
 	seen := map[string]bool{}
+	subject.Peer = peer.Find(parts[0])
 	for i, part := range parts {
 		name, _, _ := strings.Cut(part, "{")
+		if i == 0 && subject.Peer != nil {
+			continue
+		}
 		key := "strategy"
 		if i > 0 {
 			key = policyOf(name)
 		}
 		if seen[key] {
 			return subject, fmt.Errorf("subject %q: expected one strategy and at most one %s", text, key)
+		}
+		if subject.Peer != nil && !slices.Contains(subject.Peer.Takes, key) {
+			return subject, fmt.Errorf("subject %q: %s has no %s here: expected %s", text, subject.Peer.Name, key, strings.Join(subject.Peer.Takes, ", "))
 		}
 		seen[key] = true
 		settings, err := settingsOf(part)
@@ -72,6 +85,9 @@ func (s *Scenario) Subject(text string) (Subject, error) {
 		} else {
 			fmt.Fprintf(&b, "%s: {%s}\n", key, strings.Join(settings, ", "))
 		}
+	}
+	if b.Len() == 0 {
+		return subject, nil // another proxy, as it is
 	}
 	if seen[limiter] {
 		subject.Policies.Concurrency = nil

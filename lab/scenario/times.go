@@ -40,7 +40,7 @@ func (s *Scenario) read(path string) error {
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(filepath.Dir(path), file)
 		}
-		times, err := readTimes(file)
+		times, err := readTimes(file, place.of)
 		var these strict.Errors
 		if errors.As(err, &these) {
 			mistakes = append(mistakes, these...)
@@ -48,6 +48,19 @@ func (s *Scenario) read(path string) error {
 			report(place.path, "%v", err)
 		}
 		*place.times = times
+	}
+	if file := s.Requests.File; file != "" {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(filepath.Dir(path), file)
+		}
+		targets, err := readTargets(file)
+		var these strict.Errors
+		if errors.As(err, &these) {
+			mistakes = append(mistakes, these...)
+		} else if err != nil {
+			report("requests.file", "%v", err)
+		}
+		s.Requests.Targets = targets
 	}
 	if len(mistakes) == 0 {
 		s.settle(report)
@@ -59,16 +72,17 @@ func (s *Scenario) read(path string) error {
 type place struct {
 	path, file string
 	times      *[]time.Duration
+	of         func([]result) []time.Duration // them in vegeta's results
 }
 
 func (s *Scenario) places() []place {
 	places := []place{
-		{"arrivals.file", s.Arrivals.File, &s.Arrivals.Instants},
-		{"servers.service.file", s.Servers.Service.File, &s.Servers.Service.Times},
+		{"arrivals.file", s.Arrivals.File, &s.Arrivals.Instants, instantsOf},
+		{"servers.service.file", s.Servers.Service.File, &s.Servers.Service.Times, latenciesOf},
 	}
 	for i := range s.Classes {
 		v := &s.Classes[i].Service
-		places = append(places, place{fmt.Sprintf("classes[%d].service.file", i), v.File, &v.Times})
+		places = append(places, place{fmt.Sprintf("classes[%d].service.file", i), v.File, &v.Times, latenciesOf})
 	}
 	return places
 }
@@ -86,13 +100,23 @@ func (s *Scenario) settle(report strict.Report) {
 	s.validateTotal(report)
 }
 
-func readTimes(path string) ([]time.Duration, error) {
+// readTimes reads times in seconds, or those that of finds in vegeta's results.
+func readTimes(path string, of func([]result) []time.Duration) ([]time.Duration, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return parseTimes(path, f)
+	b, head := peek(f)
+	encoding := encodingOf(head)
+	if encoding == noResults {
+		return parseTimes(path, b)
+	}
+	all, err := readResults(encoding, b)
+	if err != nil {
+		return nil, strict.Errors{{File: path, Message: err.Error()}}
+	}
+	return of(all), nil
 }
 
 // parseTimes reads times in seconds, one a line, and sorts them. Empty lines and those

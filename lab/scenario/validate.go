@@ -68,6 +68,16 @@ func (s *Scenario) validateSubjects(report strict.Report, path string, subjects 
 	}
 }
 
+// validateSim reports what only real HTTP can play. What else is wrong with a subject has
+// been said.
+func (s *Scenario) validateSim(report strict.Report) {
+	for i, text := range s.Subjects {
+		if subject, err := s.Subject(text); err == nil && subject.Peer != nil {
+			report(fmt.Sprintf("subjects[%d]", i), "%s is another proxy, which is played over real HTTP only (set live.subjects)", text)
+		}
+	}
+}
+
 // validateLive reports what only the simulator can play.
 func (s *Scenario) validateLive(report strict.Report) {
 	if s.Proxies != 1 {

@@ -148,6 +148,8 @@ func vary(doc *strict.Document, size Size, settings []Setting) (*Scenario, error
 	s.validate(doc.Reportf)
 	if size == Live {
 		s.validateLive(doc.Reportf)
+	} else {
+		s.validateSim(doc.Reportf)
 	}
 	if err := doc.Err(); err != nil {
 		return nil, blame(err, settings)

@@ -30,6 +30,9 @@ func (w *world) act(t *flight, a core.Action) {
 	case core.Wait:
 		w.armWait(t, inQueue, a.Until)
 	case core.GiveUp:
+		if w.watch != nil {
+			w.watch.gaveUp(w.now, a.Failure)
+		}
 		w.conclude(t, -1, a.Failure.Status())
 	}
 }

@@ -21,14 +21,15 @@ type errand struct {
 type what uint8
 
 const (
-	toServer  what = iota // an attempt, on its way to its server
-	toProxy               // an answer, on its way back
-	cutServer             // the end of a connection, on its way to the server
-	tryAgain              // a client that will try again
-	sendAgain             // a client of a closed loop that thinks
-	changes               // something that the proxies are told
-	checkAt               // a health check, on its way to its server
-	checked               // its answer, on its way back
+	toServer   what = iota // an attempt, on its way to its server
+	toProxy                // an answer, on its way back
+	cutServer              // the end of a connection, on its way to the server
+	tryAgain               // a client that will try again
+	sendAgain              // a client of a closed loop that thinks
+	changes                // something that the proxies are told
+	checkAt                // a health check, on its way to its server
+	checked                // its answer, on its way back
+	lookInside             // a look into the proxies
 )
 
 // errands are those under way, in places that are used again.
@@ -81,6 +82,8 @@ func (w *world) errand() {
 		w.turn(e.number, e.turn)
 	case changes:
 		w.change(e.number)
+	case lookInside:
+		w.look()
 	case checkAt:
 		w.examine(e.check)
 	case checked:

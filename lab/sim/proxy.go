@@ -19,9 +19,13 @@ type proxy struct {
 // start gives a proxy a router that has learned nothing yet. Requests that are under way
 // go on with the one they began with.
 func (w *world) start(p *proxy) error {
+	var each core.Observer = observer{w}
+	if w.watch != nil {
+		each = lookout{observer{w}}
+	}
 	driver := core.Driver{
 		Source:  p.source,
-		Observe: func(*core.Member) core.Observer { return observer{w} },
+		Observe: func(*core.Member) core.Observer { return each },
 		// The decision that brought a probe about has not ended, so it is sent after it.
 		ProbeDue: func() { w.schedule.set(w.sources.probes+p.number, w.now) },
 	}

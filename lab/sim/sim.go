@@ -35,12 +35,20 @@ type Outcome struct {
 	// Unstable says why nothing is to be concluded from the trial but that it was
 	// overloaded; empty when that is not so.
 	Unstable string
+	Inside   *record.Inside // nil where nobody looked
 }
 
 // Run plays one trial and tells each request as it ends, so that the memory it takes is
 // what is under way.
 func Run(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (Outcome, error) {
-	w, err := newWorld(s, subject, scenario.NewChance(seed), each)
+	return run(ctx, s, subject, seed, false, each)
+}
+
+func run(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, watching bool, each func(record.Request)) (Outcome, error) {
+	if subject.Peer != nil {
+		return Outcome{}, fmt.Errorf("sim: %s is another proxy, which is played over real HTTP only", subject.Name)
+	}
+	w, err := newWatchedWorld(s, subject, scenario.NewChance(seed), watching, each)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -60,6 +68,9 @@ func (w *world) play(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	out := Outcome{Decisions: record.DecisionsOf(w.decisions), Unstable: w.unstable}
+	if w.watch != nil {
+		out.Inside = w.watch.seen(w.scenario.Proxies)
+	}
 	if offered := w.scenario.Offered(); out.Unstable == "" && offered >= 1 {
 		out.Unstable = fmt.Sprintf("the offered load is %.2f of the capacity", offered)
 	}
@@ -110,12 +121,17 @@ type world struct {
 	next    int64 // the request that the next arrival is; negative after the last
 
 	decisions [core.Modes][core.Reasons]uint64 // after the warm-up
+	watch     *watch                           // nil where nobody looks inside
 	unstable  string
 	most      bounds
 	books     books
 }
 
 func newWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Chance, each func(record.Request)) (*world, error) {
+	return newWatchedWorld(s, subject, chance, false, each)
+}
+
+func newWatchedWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Chance, watching bool, each func(record.Request)) (*world, error) {
 	w := &world{
 		scenario: s, subject: subject, chance: chance, demands: s.Demands(chance), each: each,
 		most:    bounds{MaxInFlight, scenario.MaxRequests},
@@ -132,6 +148,9 @@ func newWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Ch
 	}
 	if subject.Oracle {
 		w.oracle = newOracle(w)
+	}
+	if watching {
+		w.watchOver()
 	}
 	w.fleet = newFleet(s, chance)
 	for i := range s.Proxies {

@@ -47,11 +47,8 @@ func WriteDigests(dir string, sorted []Digest) error {
 	head := digestHead{digestVersion, sorted[0].Header.Scenario, sorted[0].Header.Driver, len(sorted)}
 	path := DigestPath(dir, head.Scenario, head.Driver)
 	var b bytes.Buffer
-	// The fastest level, as for records.
-	zw, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	if err != nil {
-		return fmt.Errorf("stat: %w", err)
-	}
+	// At the usual level a quarter smaller than at the fastest: these are kept, and are few.
+	zw := gzip.NewWriter(&b)
 	enc := json.NewEncoder(zw)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(head); err != nil {
@@ -187,6 +184,24 @@ func (d *Digest) fits() error {
 		return fmt.Errorf("a curve of %d points, expected at most %d", len(d.Curve), len(curveGrid))
 	case t.Bin != bin || len(t.Bins) != int((d.Header.Duration+bin-1)/bin):
 		return fmt.Errorf("%d bins of %v do not make %v", len(t.Bins), t.Bin, d.Header.Duration)
+	}
+	if d.Inside != nil {
+		if expected := d.Inside.Wrong(d.Header.Duration, len(groups)); expected != "" {
+			return fmt.Errorf("expected %s", expected)
+		}
+	}
+	if h := d.Heat; h != nil {
+		if h.First < 0 || len(h.Columns) != len(t.Bins) {
+			return fmt.Errorf("%d columns of heat from row %d do not fit", len(h.Columns), h.First)
+		}
+		for _, column := range h.Columns {
+			if h.First+len(column) > mostHeatRows {
+				return fmt.Errorf("%d rows of heat from row %d: longer than any duration", len(column), h.First)
+			}
+		}
+	}
+	if (d.Simulated != nil) != (s.Simulated != nil) || d.Simulated != nil && d.Header.Driver != record.Live {
+		return errors.New("a simulated trial beside it belongs to a live one, with figures and pictures")
 	}
 	for i := range t.Bins {
 		b := &t.Bins[i]

@@ -17,6 +17,39 @@ type Digest struct {
 	// MedianCurve knows at which quantiles.
 	Curve    []float64 `json:"curve"`
 	Timeline Timeline  `json:"timeline"`
+	// Heat and Inside are of trials whose driver looked inside; Inside has a row for each of
+	// the trial's Groups in place of each endpoint: what is pending there together, and the
+	// mean share of open breakers.
+	Heat   *Heat          `json:"heat,omitempty"`
+	Inside *record.Inside `json:"inside,omitempty"`
+	// Simulated is the same trial in the simulator, of a live one; see Beside.
+	Simulated *Twin `json:"simulated,omitempty"`
+}
+
+// Twin is what pictures need of a trial that was simulated beside a live one. Its figures
+// are TrialSummary.Simulated.
+type Twin struct {
+	Curve    []float64 `json:"curve"`
+	Timeline Timeline  `json:"timeline"`
+}
+
+// Beside puts the digest of a simulated trial beside that of the live one: of the same
+// subject, with the same seed, of the same size.
+func (d *Digest) Beside(simulated Digest) {
+	d.Summary.Simulated = &simulated.Summary.Figures
+	d.Simulated = &Twin{simulated.Curve, simulated.Timeline}
+}
+
+// Twins are the simulated trials beside live ones, as far as there are any, with nothing but
+// a header, a curve and a timeline.
+func Twins(digests []Digest) []Digest {
+	var list []Digest
+	for i := range digests {
+		if t := digests[i].Simulated; t != nil {
+			list = append(list, Digest{Header: digests[i].Header, Curve: t.Curve, Timeline: t.Timeline})
+		}
+	}
+	return list
 }
 
 // Digester digests a trial while it is played, request by request, in memory that does
@@ -37,6 +70,9 @@ type Digester struct {
 	bins []tally
 	last *tally // the bin of the request before, most often also of the next
 	from core.Instant
+
+	step time.Duration // for the recovery
+	met  []met
 	err  error
 }
 
@@ -56,6 +92,8 @@ func NewDigester(h record.Header) (*Digester, error) {
 	d.groups, d.group = Groups(&h)
 	d.bins = newTallies(int((h.Duration+d.bin-1)/d.bin), len(d.groups))
 	d.last = &d.bins[0]
+	d.step = recoveryStep(h.Duration)
+	d.met = make([]met, record.BinCount(h.Duration, d.step))
 	return d, nil
 }
 
@@ -80,6 +118,12 @@ func (d *Digester) Add(r record.Request) {
 		}
 		if r.Endpoint >= 0 {
 			b.answered[d.group[r.Endpoint]]++
+		}
+		b.late = max(b.late, r.Sent.Sub(r.Planned))
+		m := &d.met[min(int(r.Planned/core.Instant(d.step)), len(d.met)-1)]
+		m.all++
+		if !ok || took > d.header.Objective.Latency {
+			m.missed++
 		}
 	}
 	if r.Planned < core.Instant(d.header.WarmUp) {
@@ -137,13 +181,49 @@ func (d *Digester) Digest(h record.Header) (Digest, error) {
 			Latency:         latencyOf(&all),
 			LatencyOK:       latencyOf(&d.ok),
 			Shares:          d.shares(),
+			Recovery:        recovery(&h, d.step, d.met),
 		},
 	}
 	s.Modes, s.Reasons = decisions(h.Decisions)
 	if h.Driver == record.Live {
 		s.Service = new(latencyOf(&d.service))
 	}
-	return Digest{Header: h, Summary: s, Curve: curveOf(&all), Timeline: newTimeline(d.bin, d.bins)}, nil
+	done := Digest{Header: h, Summary: s, Curve: curveOf(&all), Timeline: newTimeline(d.bin, d.bins, h.Driver == record.Live)}
+	if h.Inside != nil {
+		done.Header.Inside, done.Inside, done.Heat = nil, d.inside(h.Inside), newHeat(d.bins)
+	}
+	return done, nil
+}
+
+// inside is what was seen inside, by groups in place of endpoints.
+func (d *Digester) inside(of *record.Inside) *record.Inside {
+	in := *of
+	by := func(rows [][]float64, mean bool) [][]float64 {
+		list := make([][]float64, len(d.groups))
+		for e, row := range rows {
+			if row == nil {
+				continue
+			}
+			g := d.group[e]
+			if list[g] == nil {
+				list[g] = make([]float64, len(d.bins))
+			}
+			for i, v := range row {
+				if mean {
+					v /= float64(d.groups[g].Members)
+				}
+				list[g][i] += v
+			}
+		}
+		for _, row := range list {
+			for i := range row {
+				row[i] = significant(row[i], 4)
+			}
+		}
+		return list
+	}
+	in.Pending, in.Open, in.HalfOpen = by(of.Pending, false), by(of.Open, true), by(of.HalfOpen, true)
+	return &in
 }
 
 // shares are the groups' shares of the answered requests.
@@ -183,6 +263,16 @@ func check(h *record.Header) error {
 	}
 	if h.Metric != "" && !Metric(h.Metric).Valid() {
 		return fmt.Errorf("unknown metric %q", h.Metric)
+	}
+	if h.Inside != nil {
+		if expected := h.Inside.Wrong(h.Duration, len(h.Endpoints)); expected != "" {
+			return fmt.Errorf("expected %s", expected)
+		}
+		for _, d := range h.Inside.Decisions {
+			if (&Modes{}).of(d.Mode) == nil {
+				return fmt.Errorf("unknown mode %q", d.Mode)
+			}
+		}
 	}
 	for _, d := range h.Decisions {
 		if (&Modes{}).of(d.Mode) == nil {

@@ -3,6 +3,7 @@ package stat
 import (
 	"math"
 	"slices"
+	"strconv"
 )
 
 // Latency describes a sample of durations, in seconds: count, mean and maximum exactly,
@@ -96,8 +97,19 @@ func medianLatency(of []Latency) Latency {
 
 // CurvePoint is a point of a percentile curve.
 type CurvePoint struct {
-	Q       float64 // the quantile, 0 <= Q < 1
-	Seconds float64
+	Q         float64 // the quantile, 0 <= Q < 1
+	Seconds   float64 // the median of the trials
+	Low, High float64 // the least and the most of them
+}
+
+// significant rounds v to so many significant digits, so that a file does not carry digits
+// that say nothing.
+func significant(v float64, digits int) float64 {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', digits-1, 64), 64)
+	if err != nil {
+		return v // what is beyond the largest number when it is rounded up
+	}
+	return rounded
 }
 
 // curveSteps is how many points a curve has per decade of 1/(1-q).
@@ -126,7 +138,7 @@ func curveOf(h *histogram) []float64 {
 	}
 	curve := make([]float64, 0, n)
 	for _, d := range h.quantiles(curveGrid[:n]...) {
-		curve = append(curve, d.Seconds())
+		curve = append(curve, significant(d.Seconds(), 5)) // the grain says no more
 	}
 	return curve
 }
@@ -145,7 +157,7 @@ func MedianCurve(digests []Digest) []CurvePoint {
 		if len(values) == 0 {
 			break
 		}
-		curve = append(curve, CurvePoint{q, median(values)})
+		curve = append(curve, CurvePoint{q, median(values), slices.Min(values), slices.Max(values)})
 	}
 	return curve
 }

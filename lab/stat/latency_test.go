@@ -118,7 +118,7 @@ func TestMedianCurve(t *testing.T) {
 	void := Digest{Curve: []float64{9, 9, 9}}
 	void.Header.Void = "noise"
 	got := MedianCurve([]Digest{{Curve: []float64{1, 2}}, void, {Curve: []float64{3}}})
-	want := []CurvePoint{{0, 2}, {curveGrid[1], 2}}
+	want := []CurvePoint{{0, 2, 1, 3}, {curveGrid[1], 2, 2, 2}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

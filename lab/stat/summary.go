@@ -35,6 +35,8 @@ type Scenario struct {
 	// references, and from the reference if there is one.
 	Verdicts  []Verdict  `json:"verdicts"`
 	Distances []Distance `json:"distances,omitempty"`
+	// Agreement is that of a live scenario with the same one simulated; nil where it was not.
+	Agreement *Agreement `json:"agreement,omitempty"`
 }
 
 // Subject is one subject's trials, by block, and what they have in the middle.
@@ -44,6 +46,8 @@ type Subject struct {
 	// Median has, figure by figure, the median over the trials that are not void; a
 	// figure that none of them carries is nil, and so is Median when all are void.
 	Median *Figures `json:"median"`
+	// Simulated is the same of TrialSummary.Simulated; nil where there is none.
+	Simulated *Figures `json:"simulated,omitempty"`
 }
 
 // Sort sorts digests of one scenario and driver by subject and block, the subjects in
@@ -95,6 +99,7 @@ func Summarise(sorted []Digest) (Scenario, error) {
 		s.Subjects = append(s.Subjects, subject(rest[:n]))
 		rest = rest[n:]
 	}
+	s.Agreement = agreement(s.Subjects)
 	return s, nil
 }
 
@@ -122,15 +127,22 @@ func consistent(list []Digest) error {
 // subject puts one subject's trials together.
 func subject(digests []Digest) Subject {
 	s := Subject{Name: digests[0].Header.Subject}
-	var figures []Figures
+	var figures, simulated []Figures
 	for _, d := range digests {
 		s.Trials = append(s.Trials, d.Summary)
-		if d.Summary.Void == "" {
-			figures = append(figures, d.Summary.Figures)
+		if d.Summary.Void != "" {
+			continue
+		}
+		figures = append(figures, d.Summary.Figures)
+		if f := d.Summary.Simulated; f != nil {
+			simulated = append(simulated, *f)
 		}
 	}
 	if len(figures) > 0 {
 		s.Median = new(medianFigures(figures))
+	}
+	if len(simulated) > 0 {
+		s.Simulated = new(medianFigures(simulated))
 	}
 	return s
 }
@@ -166,6 +178,7 @@ func medianFigures(of []Figures) Figures {
 		LatencyOK: latency(func(f *Figures) Latency { return f.LatencyOK }),
 		Shares:    medianShares(of),
 		Reasons:   medianReasons(of),
+		Recovery:  medianRecovery(of),
 	}
 	if of[0].Service != nil { // the trials have one driver: all of them or none
 		m.Service = new(latency(func(f *Figures) Latency { return *f.Service }))

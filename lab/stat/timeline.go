@@ -3,6 +3,8 @@ package stat
 import (
 	"slices"
 	"time"
+
+	"github.com/evenkeel/evenkeel/lab/record"
 )
 
 // Timeline is a trial over its planned time, warm-up included: for pictures.
@@ -23,6 +25,8 @@ type Bin struct {
 	P99 *float64 `json:"p99,omitempty"`
 	// Answered is how many requests each of the trial's Groups answered.
 	Answered []uint64 `json:"answered"`
+	// Late is by how much the generator was late at most, in seconds. Live only.
+	Late *float64 `json:"late,omitempty"`
 }
 
 // Answers is how many requests were answered by an endpoint that is known.
@@ -45,7 +49,8 @@ const (
 type tally struct {
 	count, errors int
 	latency       histogram
-	answered      []uint64 // by group
+	answered      []uint64      // by group
+	late          time.Duration // the most
 }
 
 func newTallies(bins, groups int) []tally {
@@ -57,7 +62,7 @@ func newTallies(bins, groups int) []tally {
 }
 
 // newTimeline makes the timeline of what was counted.
-func newTimeline(bin time.Duration, counted []tally) Timeline {
+func newTimeline(bin time.Duration, counted []tally, live bool) Timeline {
 	t := Timeline{Bin: bin, Bins: make([]Bin, len(counted))}
 	for i := range counted {
 		c := &counted[i]
@@ -65,6 +70,9 @@ func newTimeline(bin time.Duration, counted []tally) Timeline {
 			Count: c.count, Errors: c.errors, Answered: slices.Clone(c.answered),
 			P50: around(counted, i, 0.50, floorP50),
 			P99: around(counted, i, 0.99, binP99),
+		}
+		if live {
+			t.Bins[i].Late = new(significant(c.late.Seconds(), 3))
 		}
 	}
 	return t
@@ -84,28 +92,12 @@ func around(counted []tally, i int, q float64, floor uint64) *float64 {
 		}
 		sample = &together
 	}
-	return new(sample.quantiles(q)[0].Seconds())
+	return new(significant(sample.quantiles(q)[0].Seconds(), 3)) // the grain says no more
 }
 
-// BinFor is the width of the bins in the timeline of a trial of duration d: the
-// next of 1, 2 or 5 times a power of ten above a 60th of it. It depends on
-// nothing else, so that the trials of a scenario share it.
-func BinFor(d time.Duration) time.Duration { return roundUp(d / 60) }
-
-// roundUp returns the next of 1, 2, 5, 10, 20, 50, … ns.
-func roundUp(d time.Duration) time.Duration {
-	d = max(d, 1)
-	decade := time.Duration(1)
-	for 10*decade <= d {
-		decade *= 10
-	}
-	for _, f := range []time.Duration{1, 2, 5} {
-		if d <= f*decade {
-			return f * decade
-		}
-	}
-	return 10 * decade
-}
+// BinFor is the width of the bins in the timeline of a trial of duration d, see
+// record.BinFor.
+func BinFor(d time.Duration) time.Duration { return record.BinFor(d) }
 
 // MedianTimeline puts the trials of one subject into one picture: counts are
 // summed, percentiles are the medians over the trials. Void trials, and trials
@@ -129,7 +121,7 @@ func MedianTimeline(digests []Digest) Timeline {
 	for i := range t.Bins {
 		b := &t.Bins[i]
 		b.Answered = make([]uint64, len(used[0].Bins[i].Answered))
-		var p50, p99 []*float64
+		var p50, p99, late []*float64
 		for _, u := range used {
 			of := &u.Bins[i]
 			b.Count += of.Count
@@ -137,9 +129,9 @@ func MedianTimeline(digests []Digest) Timeline {
 			for g, n := range of.Answered {
 				b.Answered[g] += n
 			}
-			p50, p99 = append(p50, of.P50), append(p99, of.P99)
+			p50, p99, late = append(p50, of.P50), append(p99, of.P99), append(late, of.Late)
 		}
-		b.P50, b.P99 = medianOf(p50), medianOf(p99)
+		b.P50, b.P99, b.Late = medianOf(p50), medianOf(p99), medianOf(late)
 	}
 	return t
 }

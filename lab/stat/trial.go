@@ -17,6 +17,8 @@ type TrialSummary struct {
 	// served, so its figures grow with its length. They count like others.
 	Unstable  string     `json:"unstable,omitempty"`
 	Generator *Generator `json:"generator,omitempty"`
+	// Simulated are the figures of the same trial in the simulator, of a live one.
+	Simulated *Figures `json:"simulated,omitempty"`
 }
 
 // Figures are what is measured of a trial, after its warm-up.
@@ -42,6 +44,8 @@ type Figures struct {
 	// Shares are of the trial's Groups, in their order.
 	Shares  []Share  `json:"shares"`
 	Reasons []Reason `json:"reasons"`
+	// Recovery is nil where no fault begins after the warm-up, or ends.
+	Recovery *Recovery `json:"recovery,omitempty"`
 }
 
 // Modes are the shares of the decisions made in each mode. They sum to 1, or are
@@ -79,6 +83,13 @@ type Generator struct {
 	MeanInFlight   float64 `json:"mean_in_flight"`
 	LittleInFlight float64 `json:"little_in_flight"`
 	GCPauses       float64 `json:"gc_pauses_seconds"`
+	// The rest is 0 where it is not known; see record.Generator.
+	GCLongest   float64 `json:"gc_longest_seconds,omitempty"`
+	PlannedRate float64 `json:"planned_rate_rps,omitempty"`
+	SentRate    float64 `json:"sent_rate_rps,omitempty"`
+	Busy        float64 `json:"busy,omitempty"`
+	BeyondP50   float64 `json:"beyond_p50_seconds,omitempty"`
+	BeyondP99   float64 `json:"beyond_p99_seconds,omitempty"`
 }
 
 // of returns the share of a mode by its name, nil for an unknown one.
@@ -119,7 +130,9 @@ func generator(g *record.Generator) *Generator {
 	return &Generator{
 		LatenessP50: g.LatenessP50.Seconds(), LatenessP99: g.LatenessP99.Seconds(), LatenessMax: g.LatenessMax.Seconds(),
 		PeakInFlight: g.PeakInFlight, MeanInFlight: g.MeanInFlight, LittleInFlight: g.LittleInFlight,
-		GCPauses: g.GCPauses.Seconds(),
+		GCPauses: g.GCPauses.Seconds(), GCLongest: g.GCLongest.Seconds(),
+		PlannedRate: g.PlannedRate, SentRate: g.SentRate, Busy: g.Busy,
+		BeyondP50: g.BeyondP50.Seconds(), BeyondP99: g.BeyondP99.Seconds(),
 	}
 }
 

@@ -150,6 +150,9 @@ func Judge(s *Summary, rule Rule) {
 func (s *Scenario) judge(rule Rule) {
 	s.Verdicts, s.Distances = []Verdict{}, nil
 	metric := s.metric()
+	if s.Agreement != nil {
+		s.Agreement.Ratios = []SideRatio{}
+	}
 	contenders := slices.DeleteFunc(slices.Clone(s.Subjects), func(x Subject) bool { return Reference(x.Name) })
 	at := slices.IndexFunc(contenders, func(x Subject) bool { return x.Name == rule.Baseline })
 	if at < 0 {
@@ -166,6 +169,7 @@ func (s *Scenario) judge(rule Rule) {
 			Baseline: contenders[at].Name, Subject: contenders[i].Name, Metric: metric, Effect: effect,
 			PAdjusted: 1, Discovery: 1, Verdict: Undecided,
 		})
+		s.Agreement.foretell(metric, &contenders[at], &contenders[i], effect)
 		if effect.Blocks > 0 {
 			p, least = append(p, estimate.P), append(least, estimate.Least)
 		}
@@ -231,6 +235,29 @@ func (v *Verdict) worse() bool {
 		return v.Errors.Share > 0
 	}
 	return *v.Ratio > 1
+}
+
+// Ratios are what the blocks say one by one, in their order: subject over baseline by the
+// scenario's metric, as in an Effect; differences where the metric is one of them.
+func (s *Scenario) Ratios(baseline, subject string) []float64 {
+	at := func(name string) int {
+		return slices.IndexFunc(s.Subjects, func(x Subject) bool { return x.Name == name })
+	}
+	b, x := at(baseline), at(subject)
+	if b < 0 || x < 0 {
+		return nil
+	}
+	metric := s.metric()
+	var list []float64
+	for _, p := range pairs(&s.Subjects[b], &s.Subjects[x]) {
+		if d, ok := metric.pair(p[0], p[1]); ok {
+			if metric.Ratios() {
+				d = math.Exp(d)
+			}
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // pairs are the figures of two subjects, block by block, without the void ones.

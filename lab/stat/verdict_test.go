@@ -330,7 +330,7 @@ func TestJudgeRepeats(t *testing.T) {
 		if first.Encode(&a) != nil || again.Encode(&b) != nil || a.String() != b.String() {
 			t.Errorf("%d blocks: (-first +again):\n%s", blocks, cmp.Diff(a.String(), b.String()))
 		}
-		if !strings.Contains(a.String(), `"p_adjusted": `) || !strings.Contains(a.String(), `"ci95": [`) || !strings.Contains(a.String(), `"rule": {`) {
+		if !strings.Contains(a.String(), `"p_adjusted":`) || !strings.Contains(a.String(), `"ci95":[`) || !strings.Contains(a.String(), `"rule":`) {
 			t.Errorf("what the contract asks for is missing: %.2000s", a.String())
 		}
 	}

@@ -18,7 +18,7 @@ import (
 
 // Driver plays single trials. It tells each request as it ends, in any order, so that a
 // trial takes no more memory than what is under way. Of the header it returns what it has
-// counted (decisions, generator, void, unstable); the rest is the experiment's.
+// counted (decisions, generator, inside, void, unstable); the rest is the experiment's.
 type Driver interface {
 	Name() string // record.Sim or record.Live
 	Play(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (record.Header, error)
@@ -100,6 +100,7 @@ func playOnce(ctx context.Context, d Driver, s *scenario.Scenario, p Plan, w Wat
 		return h, err
 	}
 	h.Decisions, h.Generator, h.Void, h.Unstable = counted.Decisions, counted.Generator, counted.Void, counted.Unstable
+	h.Inside = counted.Inside
 	if h.Void != "" {
 		return h, nil // of a void trial requests may well be missing
 	}
@@ -109,7 +110,7 @@ func playOnce(ctx context.Context, d Driver, s *scenario.Scenario, p Plan, w Wat
 // describe is the header as far as the experiment knows it.
 func describe(d Driver, s *scenario.Scenario, p Plan) record.Header {
 	h := record.Header{
-		Version: record.Version, Scenario: s.Name, Set: s.Set, Driver: d.Name(), Subject: p.Subject.Name,
+		Version: record.Version, Scenario: s.Name, Sum: record.Sum(s.Text), Set: s.Set, Driver: d.Name(), Subject: p.Subject.Name,
 		Seed: p.Seed, Block: p.Block, Order: p.Order,
 		Duration: s.Duration, WarmUp: s.WarmUp, ClientTimeout: s.Client.Timeout,
 		Objective: record.Objective{Latency: s.Objective.Latency, Share: s.Objective.Share}, Metric: s.Metric,
