@@ -312,7 +312,7 @@ func TestSlowAttacks(t *testing.T) {
 	} {
 		all, most := calm, int64(0)
 		if attack.args != nil {
-			c := exec.Command(program, append(attack.args, "-c", "500", "-r", "250", "-l", fmt.Sprint(lasts), "-p", "5")...)
+			c := exec.Command(program, append(attack.args, "-c", "500", "-r", "100", "-l", fmt.Sprint(lasts), "-p", "5")...)
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/cmd/cli"
 	"github.com/evenkeel/evenkeel/lab/record"
+	"github.com/evenkeel/evenkeel/lab/scenario"
 	"github.com/evenkeel/evenkeel/lab/stat"
 )
 
@@ -122,6 +123,15 @@ func TestAppendOfAChangedScenario(t *testing.T) {
 	appendTo(t, filepath.Join(dir, "short.yaml"), "# more\n")
 	failsWith(t, "short has changed since", "sim", "short", "--scenarios", dir, "--seeds", "2", "--out", out, "--append")
 	must(t, "report", out) // nothing was harmed
+	changed := &scenario.Scenario{Name: "short", Text: []byte("another")}
+	if err := os.Remove(stat.DigestPath(out, "short", record.Live)); err != nil {
+		t.Fatal(err)
+	}
+	for resume, refused := range map[bool]bool{false: false, true: true} {
+		if err := agree(out, resume, record.Sim, []*scenario.Scenario{changed}); (err != nil) != refused {
+			t.Errorf("its own results, resumed %t: error %v", resume, err)
+		}
+	}
 	must(t, "sim", "tiny", "--scenarios", dir, "--seeds", "2", "--out", out, "--append")
 	must(t, "sim", "short", "--scenarios", dir, "--seeds", "2", "--out", out)
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evenkeel/evenkeel/lab/record"
@@ -64,17 +66,22 @@ func (e *experiment) playWithin(began time.Time) (map[string][]stat.Digest, erro
 	if !errors.Is(err, errDeadline) {
 		return digests, err
 	}
+	stopped := map[int][]string{} // by the blocks that were played
 	for _, s := range e.scenarios {
 		whole, blocks := wholeBlocks(digests[s.Name], len(e.subjects[s.Name]))
 		digests[s.Name] = whole
 		if blocks < e.blocks {
-			e.skipped = append(e.skipped, fmt.Sprintf("%s: stopped at the deadline of %v, after %d of %s%s", s.Name, e.within, blocks, count(e.blocks, "block"), undecided(blocks)))
+			stopped[blocks] = append(stopped[blocks], s.Name)
 		}
 		if blocks == 0 { // nor is anything left of it
 			if err := os.Remove(stat.DigestPath(e.out, s.Name, e.driver.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return digests, err
 			}
 		}
+	}
+	for _, blocks := range slices.Sorted(maps.Keys(stopped)) {
+		e.skipped = append(e.skipped, fmt.Sprintf("stopped at the deadline of %v, after %d of %s%s: %s",
+			e.within, blocks, count(e.blocks, "block"), undecided(blocks), strings.Join(stopped[blocks], ", ")))
 	}
 	if !slices.ContainsFunc(e.scenarios, func(s *scenario.Scenario) bool { return len(digests[s.Name]) > 0 }) {
 		return digests, fmt.Errorf("UNDECIDED: the deadline of %v came before the first block was played", e.within)
@@ -88,7 +95,7 @@ const decidable = 6
 
 func undecided(blocks int) string {
 	if blocks < decidable {
-		return ": UNDECIDED"
+		return ", UNDECIDED"
 	}
 	return ""
 }

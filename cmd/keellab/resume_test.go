@@ -169,12 +169,15 @@ func (d *voiding) Play(ctx context.Context, s *scenario.Scenario, subject scenar
 	return h, err
 }
 
-// dawdling is a live driver whose trial number so and so does not end before the deadline.
-type dawdling struct{ acting }
+// dawdling is a live driver during whose trial number so and so the deadline comes.
+type dawdling struct {
+	acting
+	deadline context.CancelCauseFunc
+}
 
 func (d *dawdling) Play(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) (record.Header, error) {
 	if d.trials--; d.trials < 0 {
-		<-ctx.Done()
+		d.deadline(errDeadline)
 		return record.Header{}, ctx.Err()
 	}
 	h, err := d.Driver.Play(ctx, s, subject, seed, each)
@@ -188,19 +191,20 @@ func TestDeadline(t *testing.T) {
 		trials, blocks int
 		want           string
 	}{
-		{5, 2, "short: stopped at the deadline of 500ms, after 2 of 9 blocks: UNDECIDED\n"},
-		{13, 6, "short: stopped at the deadline of 500ms, after 6 of 9 blocks\n"},
+		{5, 2, "\nstopped at the deadline of 1h0m0s, after 2 of 9 blocks, UNDECIDED: short\n"},
+		{13, 6, "\nstopped at the deadline of 1h0m0s, after 6 of 9 blocks: short\n"},
 	} {
 		out := t.TempDir()
-		d := new(dawdling)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		d := &dawdling{deadline: cancel}
 		d.trials = c.trials
-		e, said := stage(t, t.Context(), out, 9, d)
-		e.within = 500 * time.Millisecond
+		e, said := stage(t, ctx, out, 9, d)
+		e.within = time.Hour
 		if err := e.run(); err != nil {
 			t.Errorf("%d trials: %v", c.trials, err)
 			continue
 		}
-		if got := said.String(); !strings.Contains(got, c.want) || !strings.Contains(got, "stopping rule: 9 blocks; a void trial is played up to 3 times; in any case 500ms\n") {
+		if got := said.String(); !strings.Contains(got, c.want) || !strings.Contains(got, "stopping rule: 9 blocks; a void trial is played up to 3 times; in any case 1h0m0s\n") {
 			t.Errorf("%d trials: said\n%s\nwant %s", c.trials, got, c.want)
 		}
 		for _, subject := range summaryOf(t, out).Scenarios[0].Subjects {
@@ -210,14 +214,32 @@ func TestDeadline(t *testing.T) {
 		}
 	}
 	out := t.TempDir()
-	e, _ := stage(t, t.Context(), out, 9, new(dawdling))
-	e.within = time.Millisecond
-	if err := e.run(); err == nil || err.Error() != "UNDECIDED: the deadline of 1ms came before the first block was played" {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	e, _ := stage(t, ctx, out, 9, &dawdling{deadline: cancel})
+	e.within = time.Hour
+	if err := e.run(); err == nil || err.Error() != "UNDECIDED: the deadline of 1h0m0s came before the first block was played" {
 		t.Errorf("nothing played: got %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(out, record.Folder, "*.digests*")); left != nil {
 		t.Errorf("nothing played: left %v", left)
 	}
+}
+
+// A deadline is a time.
+func TestDeadlineInTime(t *testing.T) {
+	e, _ := stage(t, t.Context(), t.TempDir(), 9, &waiting{})
+	e.within = time.Millisecond
+	if err := e.run(); err == nil || !strings.HasPrefix(err.Error(), "UNDECIDED: ") {
+		t.Errorf("got %v, want it undecided", err)
+	}
+}
+
+// waiting is a driver whose trials do not end by themselves.
+type waiting struct{ acting }
+
+func (*waiting) Play(ctx context.Context, _ *scenario.Scenario, _ scenario.Subject, _ uint64, _ func(record.Request)) (record.Header, error) {
+	<-ctx.Done()
+	return record.Header{}, ctx.Err()
 }
 
 // With a deadline the first blocks of all scenarios come first.

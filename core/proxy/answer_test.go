@@ -209,7 +209,7 @@ func TestNobodyGetsTheAnswerOfAnother(t *testing.T) {
 				fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s%s", len(r.URL.Path), r.URL.Path, more)
 			})
 			g := newRig(t, plan{endpoints: []string{at}, policies: func(p *config.Policies) { p.Breaker.Enabled = false }})
-			// net/http alone fails this in one run of ten on two processors, and in each on eight.
+			// net/http alone fails this in one run of ten on two processors, and in nearly each on eight.
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
 			var clients sync.WaitGroup
 			for i := range 30 {

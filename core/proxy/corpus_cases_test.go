@@ -188,6 +188,7 @@ func TestFramingOfRequestLines(t *testing.T) {
 		{"HTTP/0.9", line("GET / HTTP/0.9"), "505 closed", ""},
 		{"HTTP/1.0", line("GET / HTTP/1.0"), "200 closed", "GET /"},
 		{"HTTP/1.0 without a host", "GET / HTTP/1.0\r\n\r\n", "200 closed", "GET /"},
+		{"HTTP/1.0 with a host that is none", "GET / HTTP/1.0\r\nHost: a,b\r\n\r\n", "400 closed", ""},
 		{"HTTP/1.0 that is kept", "GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", "200 kept", "GET /"},
 		{"HTTP/1.2", line("GET / HTTP/1.2"), "200 kept", "GET /"},
 		{"HTTP/2.0", line("GET / HTTP/2.0"), "505 closed", ""},

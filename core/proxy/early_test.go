@@ -141,7 +141,7 @@ func TestContinuePassesThrough(t *testing.T) {
 		body   string
 	}{
 		"yes":         {"HTTP/1.1 100 Continue\r\n\r\n", 200, "body"},
-		"no":          {"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n", 417, ""},
+		"no":          {"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("x", 1000000), 417, ""},
 		"not allowed": {"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", 401, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,6 +178,9 @@ func TestContinuePassesThrough(t *testing.T) {
 			}
 			if answer.StatusCode != c.status {
 				t.Errorf("status: got %d, want %d", answer.StatusCode, c.status)
+			}
+			if n, err := io.Copy(io.Discard, answer.Body); err != nil || n != answer.ContentLength {
+				t.Errorf("body: got %d bytes, %v, want %d", n, err, answer.ContentLength)
 			}
 			if body := await(t, "what the endpoint got of the body", got); body != c.body {
 				t.Errorf("body at the endpoint: got %q, want %q", body, c.body)

@@ -204,6 +204,23 @@ func TestRoutesByProperty(t *testing.T) {
 	})
 }
 
+// Of two conditions on one header, an exact value goes before any, and two before one,
+// wherever they stand.
+func TestRoutesByTheirHeaders(t *testing.T) {
+	there := Match{PathPrefix: "/", Headers: []Condition{{Name: "X"}}}
+	exact := Match{PathPrefix: "/", Headers: []Condition{{Name: "X", Value: "1"}}}
+	both := Match{PathPrefix: "/", Headers: []Condition{{Name: "X"}, {Name: "Y", Absent: true}}}
+	for _, tt := range []struct{ first, second, want Match }{
+		{there, exact, exact}, {exact, there, exact}, {exact, both, both}, {both, exact, both}, {there, both, both},
+	} {
+		table := newTable([]Route{{Match: tt.first}, {Match: tt.second}})
+		r := &http.Request{Method: "GET", Header: http.Header{"X": {"1"}}}
+		if got := table.find(r, "a", "/"); got == nil || !slices.Equal(got.Match.Headers, tt.want.Headers) {
+			t.Errorf("%v and %v: got %v, want %v", tt.first.Headers, tt.second.Headers, got, tt.want.Headers)
+		}
+	}
+}
+
 // rankOf is how specific a route is for a request, by the rules in the order in which they
 // count; nil where it does not take it.
 func rankOf(m *Match, r *http.Request, host, at string) []int {

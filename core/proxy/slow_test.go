@@ -15,8 +15,8 @@ import (
 	"github.com/evenkeel/evenkeel/core/proxy"
 )
 
-// hurried holds clients to 50 ms of stall and 1 MB/s.
-var hurried = proxy.Clients{Stall: 50 * time.Millisecond, BytesPerSecond: 1_000_000}
+// hurried holds clients to 200 ms of stall and 1 MB/s.
+var hurried = proxy.Clients{Stall: 200 * time.Millisecond, BytesPerSecond: 1_000_000}
 
 // A client that sends a byte now and then is told off, however long the endpoint would
 // wait, and no endpoint is thought worse of.
@@ -49,11 +49,11 @@ func TestSlowClientsTimeIsItsOwn(t *testing.T) {
 	g := newRig(t, plan{
 		clients:   proxy.Clients{Stall: 10 * time.Second, BytesPerSecond: 1},
 		endpoints: urls(newBackend(t, func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })),
-		policies:  func(p *config.Policies) { p.Timeouts.ResponseHeader = 20 * time.Millisecond },
+		policies:  func(p *config.Policies) { p.Timeouts.ResponseHeader = 300 * time.Millisecond },
 	})
 	c := g.dial(t)
 	fmt.Fprint(c, halfRequest)
-	pause := time.NewTimer(150 * time.Millisecond)
+	pause := time.NewTimer(700 * time.Millisecond)
 	<-pause.C
 	fmt.Fprint(c, " and 1")
 	answer := wantAnswer(t, c, 200)
@@ -119,7 +119,7 @@ func TestSlowReaderIsCut(t *testing.T) {
 // Who is silent because the endpoint is loses nothing: a stream may be quiet for as long
 // as it likes, and so may a tunnel.
 func TestQuietIsNotSlow(t *testing.T) {
-	quiet := 4 * hurried.Stall
+	quiet := 2 * hurried.Stall
 	for name, client := range map[string]func(t *testing.T) *http.Client{
 		"HTTP/1.1": func(*testing.T) *http.Client { return http.DefaultClient },
 		"HTTP/2":   h2c,
@@ -191,7 +191,7 @@ func TestTunnelAndSlowClients(t *testing.T) {
 	fmt.Fprint(slow, upgrade)
 	wantAnswer(t, slow, 101)
 	fmt.Fprint(slow, "flood\n")
-	await(t, "end of the flood that nobody takes", cut) // 50 ms and more after quiet has begun to be quiet
+	await(t, "end of the flood that nobody takes", cut) // longer than stall after quiet has begun to be quiet
 	fmt.Fprint(quiet, "quiet\n")
 	if line, err := in.ReadString('\n'); err != nil || line != "quiet\n" {
 		t.Errorf("the quiet tunnel: got %q, %v, want what was sent", line, err)
@@ -203,20 +203,20 @@ func TestTunnelAndSlowClients(t *testing.T) {
 // An endpoint that falls silent amid its answer is given up, and to blame; a stream of
 // events may be silent.
 func TestSilentEndpoint(t *testing.T) {
-	const idle = 40 * time.Millisecond
+	const idle = 300 * time.Millisecond
 	for contentType, cut := range map[string]bool{"text/plain": true, "text/event-stream": false} {
 		t.Run(contentType, func(t *testing.T) {
 			g := newRig(t, plan{
 				policies: func(p *config.Policies) { p.Timeouts.Idle, p.Timeouts.Total = idle, 0 },
 				endpoints: urls(newBackend(t, func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Content-Type", contentType)
-					for range 3 { // with pauses that are short enough, and long enough together
+					for range 6 { // with pauses that are short enough, and long enough together
 						io.WriteString(w, "x")
 						http.NewResponseController(w).Flush()
-						pause := time.NewTimer(idle / 2)
+						pause := time.NewTimer(idle / 5)
 						<-pause.C
 					}
-					silence := time.NewTimer(4 * idle)
+					silence := time.NewTimer(2 * idle)
 					defer silence.Stop()
 					if cut {
 						silence.Stop()
@@ -235,9 +235,9 @@ func TestSilentEndpoint(t *testing.T) {
 			defer answer.Body.Close()
 			body, err := io.ReadAll(answer.Body)
 			switch {
-			case cut && (err == nil || string(body) != "xxx"):
-				t.Errorf("body: got %q, %v, want xxx and an error", body, err)
-			case !cut && (err != nil || string(body) != "xxx end"):
+			case cut && (err == nil || string(body) != "xxxxxx"):
+				t.Errorf("body: got %q, %v, want xxxxxx and an error", body, err)
+			case !cut && (err != nil || string(body) != "xxxxxx end"):
 				t.Errorf("body: got %q, %v, want all of it", body, err)
 			}
 			if cut {
@@ -250,14 +250,14 @@ func TestSilentEndpoint(t *testing.T) {
 // The time that a client takes is not an endpoint's silence.
 func TestSlowReaderIsNotASilentEndpoint(t *testing.T) {
 	g := newRig(t, plan{
-		policies:  func(p *config.Policies) { p.Timeouts.Idle, p.Timeouts.Total = 30*time.Millisecond, 0 },
+		policies:  func(p *config.Policies) { p.Timeouts.Idle, p.Timeouts.Total = 500*time.Millisecond, 0 },
 		endpoints: urls(newBackend(t, filler)),
 	})
 	c := g.dial(t)
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 	in := bufio.NewReader(c)
 	in.ReadByte()
-	pause := time.NewTimer(150 * time.Millisecond)
+	pause := time.NewTimer(time.Second)
 	<-pause.C
 	if n, err := io.Copy(io.Discard, in); err != nil || n < 64<<20 {
 		t.Errorf("got %d bytes, %v, want all 64 MiB", n, err)

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -109,30 +108,14 @@ func (t *trip) fault(err error) error {
 	defer t.cancel(nil)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var refused streamError
 	switch {
 	case t.streams > 1:
 		return unsent{errRefused}
 	case t.link != nil && !t.link.asked():
 		return unsent{err}
-	case errors.As(err, &refused) && refused.Code == refusedStream:
-		return unsent{err}
 	}
 	return err
 }
-
-// streamError is the error of a stream of HTTP/2, whose type net/http does not show: it fills
-// in any struct with these fields.
-type streamError struct {
-	StreamID uint32
-	Code     uint32
-	Cause    error
-}
-
-func (e streamError) Error() string { return fmt.Sprintf("stream %d: code %d", e.StreamID, e.Code) }
-
-// refusedStream is REFUSED_STREAM: the request was not looked at (RFC 9113 §8.7).
-const refusedStream = 7
 
 // tries is how often an attempt may be sent that has failed with err: more than once when
 // nothing is wrong but the connection, which had been spoiled, or closed by the endpoint,
@@ -177,21 +160,12 @@ func (x *exchange) hangUp(answer *http.Response) {
 	}
 }
 
-// malformed reports whether a field has a name or a value that no field may have (RFC 9110
-// §5.1, §5.5) and that net/http takes from an endpoint all the same: a space in the name, as
-// of "Content-Length : 5", which it does not understand then; control characters in the
-// value, which it would pass on.
+// malformed reports whether a field has a space in its name (RFC 9112 §5.1), as in
+// "Content-Length : 5", which net/http takes from an endpoint without understanding it.
 func malformed(h http.Header) bool {
-	for name, values := range h {
+	for name := range h {
 		if strings.Contains(name, " ") {
 			return true
-		}
-		for _, v := range values {
-			for i := range len(v) {
-				if c := v[i]; c < ' ' && c != '\t' || c == 0x7f {
-					return true
-				}
-			}
 		}
 	}
 	return false

@@ -364,3 +364,16 @@ func TestUnprocessedByHTTP2(t *testing.T) {
 		})
 	}
 }
+
+// A connection that is about to be closed is no failure of its endpoint.
+func TestGoAwayIsFollowedByANewConnection(t *testing.T) {
+	at := frames(t, func(request int, stream uint32) []byte {
+		if request == 1 {
+			return frame(7, 0, 0, make([]byte, 8))
+		}
+		return frame(1, 4|1, stream, []byte{0x88}) // HEADERS, the last of the stream: status 200
+	})
+	g := newRig(t, plan{endpoints: []string{at}, upstream: config.Upstream{Protocol: config.ProtocolH2}})
+	wantStatus(t, g.do(t, g.request(t, http.MethodPost, "/", strings.NewReader("orders"))), 200)
+	wantCount(t, "attempts", g.count(t, "evenkeel_attempts_total"), 1.0)
+}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/evenkeel/evenkeel/core/serve"
 )
@@ -137,6 +138,8 @@ func TestDrainWaitsForUpgradedConnections(t *testing.T) {
 	public := s.Addresses()[0]
 	s.stop()
 	eventually(t, "new connections are refused", func() bool { return refused(public) })
+	pause := time.NewTimer(500 * time.Millisecond) // the servers are shut down by then
+	<-pause.C
 	fmt.Fprintln(c, "still here")
 	if line, err := in.ReadString('\n'); err != nil || line != "still here\n" {
 		t.Errorf("tunnel while draining: got %q, %v, want what was sent", line, err)

@@ -240,3 +240,22 @@ func TestSize(t *testing.T) {
 		t.Errorf("report.html of one subject has %s bytes", size)
 	}
 }
+
+// Of many endpoints that share a figure, what is pending is shown for one of them.
+func TestPendingOfGroups(t *testing.T) {
+	trial := play("s", record.Sim, "x", 0, 100, 9, 1)
+	trial.Header.Endpoints = nil
+	for i := range 100 {
+		trial.Header.Endpoints = append(trial.Header.Endpoints, fmt.Sprintf("e%d", i))
+	}
+	trial.Header.Inside = insideOf(&trial.Header)
+	digests, sc := digest(t, nil, trial)
+	dir := t.TempDir()
+	if err := Write(dir, Input{Summary: stat.Summary{Scenarios: []stat.Scenario{sc}}, Digests: digests}); err != nil {
+		t.Fatal(err)
+	}
+	panels := figuresIn(read(t, dir, HTMLFile), "pending")
+	if len(panels) != 1 || !strings.Contains(panels[0], ">1</text>") || strings.Contains(panels[0], "0</text>") {
+		t.Errorf("one to three are pending at an endpoint, and the axis says otherwise: %q", panels)
+	}
+}

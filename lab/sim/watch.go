@@ -113,7 +113,7 @@ func (v *watch) seen(proxies int) *record.Inside {
 	}
 	for e := range in.Pending {
 		mean(in.Pending[e], 1)
-		mean(in.Open[e], 1)
+		mean(in.Open[e], proxies)
 		mean(in.HalfOpen[e], proxies)
 	}
 	if l := in.Limiter; l != nil {

@@ -39,6 +39,10 @@ func missing(faults []record.Fault, bad ...stretch) Digest {
 
 func TestRecovery(t *testing.T) {
 	s := func(seconds float64) core.Instant { return core.Instant(seconds * 1e9) }
+	var seldom []stretch // one of a hundred, which is just what the objective allows
+	for at := 10.0; at < 40; at++ {
+		seldom = append(seldom, stretch{s(at), s(at + 0.01)})
+	}
 	slow := record.Fault{Kind: "slow", Servers: []int{0}, From: s(10), To: s(40)}
 	for name, c := range map[string]struct {
 		faults []record.Fault
@@ -53,6 +57,8 @@ func TestRecovery(t *testing.T) {
 		"for ever":               {[]record.Fault{slow}, []stretch{{s(10), s(60)}}, &Recovery{1, nil, 1, nil}},
 		"back at the end":        {[]record.Fault{slow}, []stretch{{s(10), s(40)}, {s(55), s(60)}}, &Recovery{1, nil, 1, nil}},
 		"one late request":       {[]record.Fault{slow}, []stretch{{s(10), s(12)}, {s(30), s(30.01)}}, &Recovery{1, new(2.0), 1, new(0.0)}},
+		"at the last moment":     {[]record.Fault{slow}, []stretch{{s(10), s(39.7)}}, &Recovery{1, nil, 1, new(0.0)}},
+		"as often as it may be":  {[]record.Fault{slow}, seldom, &Recovery{1, new(0.05), 1, new(0.0)}},
 		"a moment's luck":        {[]record.Fault{slow}, []stretch{{s(10), s(12)}, {s(12.2), s(14)}}, &Recovery{1, new(4.0), 1, new(0.0)}},
 		"the longest of two":     {[]record.Fault{slow, {From: s(50), To: s(55)}}, []stretch{{s(10), s(11)}, {s(50), s(52)}, {s(55), s(56)}}, &Recovery{2, new(2.0), 2, new(1.0)}},
 		"never is the longest":   {[]record.Fault{slow, {From: s(50), To: s(55)}}, []stretch{{s(10), s(40)}, {s(50), s(52)}}, &Recovery{2, nil, 2, new(0.0)}},
@@ -104,5 +110,18 @@ func TestMedianRecovery(t *testing.T) {
 		if diff := cmp.Diff(c.want, medianRecovery(c.of)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// Where just as many miss the objective as it allows, rounding does not add up to a miss.
+func TestRecoveryIsNotOfRounding(t *testing.T) {
+	h := header("x", 0)
+	h.Objective.Share = 0.9 // 1 - 0.9 is less than 0.1
+	counted := make([]met, 100)
+	for i := range counted {
+		counted[i] = met{all: 10, missed: 1}
+	}
+	if got := metAgain(&h, time.Second, counted, stretch{0, core.Instant(100 * time.Second)}); got == nil || *got != 0 {
+		t.Errorf("got %v, want at once", got)
 	}
 }
