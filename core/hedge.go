@@ -30,6 +30,25 @@ type Hedge struct {
 	delay  atomic.Int64 // 0 while it is not known
 }
 
+// Hedging is what became of the wish to hedge a request.
+type Hedging uint8
+
+const (
+	HedgeNone       Hedging = iota // there was no such wish, or the request has moved on
+	HedgeSent                      // another attempt was leased
+	HedgeWon                       // and later: its answer is good, and was the first
+	HedgeNoBudget                  // the hedges of all requests are at their bound
+	HedgeNoEndpoint                // no other member may take it
+
+	// Hedgings is how many there are.
+	Hedgings = int(HedgeNoEndpoint) + 1
+)
+
+var hedgingNames = [Hedgings]string{"none", "sent", "won", "no-budget", "no-endpoint"}
+
+// String returns the name in metrics.
+func (h Hedging) String() string { return hedgingNames[h] }
+
 // hedgeEvery is how often the percentile is taken: some 400 buckets are read for it.
 const hedgeEvery = 100 * time.Millisecond
 
@@ -78,12 +97,19 @@ func (h *Hedge) Learn(now Instant, took time.Duration) { h.recent.add(now, took)
 // no fair chance. News of it that come later lead to Stay.
 func (q *Request) Hedge(now Instant) Action {
 	h := q.policy.Hedge
-	if h == nil || !q.replayable || q.attempts != 1 || !q.leases[0].waiting() || now >= q.deadline ||
-		!h.budget.Allows(now) || !q.lease(now) {
+	switch {
+	case h == nil || !q.replayable || q.attempts != 1 || !q.leases[0].waiting() || now >= q.deadline:
 		return Action{Do: Stay}
+	case !h.budget.Allows(now):
+		return Action{Do: Stay, Hedged: HedgeNoBudget}
+	case !q.lease(now):
+		return Action{Do: Stay, Hedged: HedgeNoEndpoint}
 	}
 	h.budget.Spend(now)
-	return q.try(now, RetryNone)
+	q.hedged = true
+	action := q.try(now, RetryNone)
+	action.Hedged = HedgeSent
+	return action
 }
 
 // hedgeAt is when the first attempt is to be hedged: Never, too, in a pool that panics,

@@ -106,6 +106,7 @@ type Action struct {
 	Hedge   Instant // of Try: when to tell Hedge; Never for not at all
 	Failure Failure
 	Retry   Retry
+	Hedged  Hedging
 	// Wake is another request's ticket that is admitted now and to be woken; nil
 	// for none.
 	Wake *Ticket
@@ -128,6 +129,7 @@ type Request struct {
 	router     *Router
 	policy     *Policy // that is in force
 	replayable bool
+	hedged     bool // the second attempt is a hedge
 	deadline   Instant
 	attempts   int
 	leases     [MaxAttempts]Lease
@@ -145,7 +147,7 @@ type Request struct {
 // filled in before, its Tried left empty.
 func (q *Request) Start(now Instant, r *Router, replayable bool) Action {
 	policy := cmp.Or(q.Policy, r.Policy())
-	q.router, q.policy, q.replayable, q.attempts, q.told = r, policy, replayable, 0, false
+	q.router, q.policy, q.replayable, q.attempts, q.told, q.hedged = r, policy, replayable, 0, false, false
 	q.deadline = Never
 	if policy.Total > 0 {
 		q.deadline = now.Add(policy.Total)
@@ -212,6 +214,9 @@ func (q *Request) Answered(now Instant, attempt int, s Sample, retryable bool) A
 		return Action{Do: Stay}
 	}
 	deliver := Action{Do: Deliver, Attempt: attempt, Until: q.deadline}
+	if q.hedged && attempt == 1 && !s.Outcome.Failed() {
+		deliver.Hedged = HedgeWon
+	}
 	if !retryable {
 		q.learn(now, s.Outcome, true)
 		q.ended(now, s.Outcome)

@@ -79,3 +79,15 @@ func (s *Strain) Answered(now core.Instant, x core.Sample) {
 	}
 	s.Estimator.Answered(now, x)
 }
+
+// Inherit implements core.Heir, for what it is put on, too.
+func (s *Strain) Inherit(now core.Instant, from any) {
+	if old, ok := from.(*Strain); ok {
+		s.used.store(old.used.load())
+		s.last.Store(old.last.Load())
+		from = old.Estimator
+	}
+	if h, ok := s.Estimator.(core.Heir); ok {
+		h.Inherit(now, from)
+	}
+}

@@ -58,11 +58,16 @@ func run(c *cli.Call) error {
 	return untilSignalled(server)
 }
 
-// logger writes JSON lines, from a level on that may be changed.
+// logger writes JSON lines, from a level on that may be changed. What the standard logger
+// is told goes there, too, for debugging: net/http's transport tells it of endpoints that
+// send what nobody has asked for, and has no logger of its own.
 func logger(level string, w io.Writer) (*slog.Logger, *slog.LevelVar) {
 	l := new(slog.LevelVar)
 	l.UnmarshalText([]byte(level)) // validated with the configuration
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), l
+	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l}))
+	slog.SetLogLoggerLevel(slog.LevelDebug)
+	slog.SetDefault(log)
+	return log, l
 }
 
 // untilSignalled runs a server until a signal stops it. HUP has it read its

@@ -267,7 +267,7 @@ func TestPoolsToTheByte(t *testing.T) {
 		map[string]*estimator{"10.0.0.1:80": {cost: 0.5, latency: 0.25, fresh: true}},
 		core.Endpoint{Key: "10.0.0.1:80", Weight: 2, Target: parse(t, "http://10.0.0.1:80/?a=1&b=2")})
 	begin(t, r)
-	h := Handler(Options{Now: clock, Pools: func() []Pool { return []Pool{{"web", "p2c-ewma", r}} }})
+	h := Handler(Options{Now: clock, Pools: func() []Pool { return []Pool{{Name: "web", Strategy: "p2c-ewma", Router: r}} }})
 	w := ask(h, "GET", "/api/v1/pools")
 	want := `{"pools":[{"name":"web","strategy":"p2c-ewma","mode":"fallback","reason":"signal-thin","endpoints":[` +
 		`{"url":"http://10.0.0.1:80/?a=1&b=2","weight":2,"verdict":"ready","breaker":"closed","pending":1,` +
@@ -302,7 +302,7 @@ func TestPoolsTellTheState(t *testing.T) {
 	idle := router(t, &pick.RoundRobin{}, nil, nil, core.Endpoint{Key: "e", Weight: 1, Target: stringer("e, plainly")})
 	empty := router(t, &pick.RoundRobin{}, nil, nil)
 	h := Handler(Options{Now: clock, Pools: func() []Pool {
-		return []Pool{{"one", "ewma", r}, {"two", "round-robin", idle}, {"three", "random", empty}}
+		return []Pool{{"one", "ewma", r, ""}, {"two", "round-robin", idle, ""}, {"three", "random", empty, ""}}
 	}})
 	var got poolsAnswer
 	if err := json.Unmarshal(ask(h, "GET", "/api/v1/pools").Body.Bytes(), &got); err != nil {
@@ -311,15 +311,15 @@ func TestPoolsTellTheState(t *testing.T) {
 	number := func(v float64) *float64 { return &v }
 	want := poolsAnswer{[]poolState{
 		{"one", "ewma", "adaptive", "none", []endpointState{
-			{"http://user:xxxxx@a", 1, "ready", "closed", 1, number(0.5), number(0.25), 2, 0.5},
-			{"http://user:xxxxx@b", 0.5, "barred", "open", 1, nil, nil, 1, 0.25},
-			{"c", 1, "probing", "half-open", 0, nil, nil, 1, 0.25},
-			{"d", 0, "drained", "closed", 0, nil, number(0.125), 0, 0},
-		}},
+			{"http://user:xxxxx@a", 1, "ready", "closed", 1, number(0.5), number(0.25), 2, 0.5, 0},
+			{"http://user:xxxxx@b", 0.5, "barred", "open", 1, nil, nil, 1, 0.25, 0},
+			{"c", 1, "probing", "half-open", 0, nil, nil, 1, 0.25, 0},
+			{"d", 0, "drained", "closed", 0, nil, number(0.125), 0, 0, 0},
+		}, nil},
 		{"two", "round-robin", "adaptive", "none", []endpointState{
-			{"e, plainly", 1, "ready", "closed", 0, nil, nil, 0, 0},
-		}},
-		{"three", "random", "adaptive", "none", []endpointState{}},
+			{"e, plainly", 1, "ready", "closed", 0, nil, nil, 0, 0, 0},
+		}, nil},
+		{"three", "random", "adaptive", "none", []endpointState{}, nil},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

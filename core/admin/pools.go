@@ -17,6 +17,8 @@ type Pool struct {
 	Name     string
 	Strategy string
 	Router   *core.Router
+	// Limiter is the name of what limits the pool's requests in flight, if anything does.
+	Limiter string
 }
 
 // ErrNoEndpoint says that there are pools, and no endpoint in any of them is usable.
@@ -46,11 +48,20 @@ type poolsAnswer struct {
 }
 
 type poolState struct {
-	Name      string          `json:"name"`
-	Strategy  string          `json:"strategy"`
-	Mode      string          `json:"mode"`
-	Reason    string          `json:"reason"`
-	Endpoints []endpointState `json:"endpoints"`
+	Name        string            `json:"name"`
+	Strategy    string            `json:"strategy"`
+	Mode        string            `json:"mode"`
+	Reason      string            `json:"reason"`
+	Endpoints   []endpointState   `json:"endpoints"`
+	Concurrency *concurrencyState `json:"concurrency,omitempty"` // absent without a limit
+}
+
+// concurrencyState is the limit of a pool's requests in flight.
+type concurrencyState struct {
+	Name     string `json:"name"`
+	Limit    int    `json:"limit"`
+	InFlight int    `json:"in_flight"`
+	Queue    int    `json:"queue"` // how many wait
 }
 
 type endpointState struct {
@@ -65,6 +76,7 @@ type endpointState struct {
 	// is its part of all that the pool's present endpoints were given, 0 to 1.
 	Requests uint64  `json:"requests"`
 	Share    float64 `json:"share"`
+	Limit    int     `json:"limit,omitempty"` // of what is pending; absent without one
 }
 
 // pools answers /api/v1/pools.
@@ -105,6 +117,10 @@ func stateOf(p Pool, now core.Instant) poolState {
 		Reason:    reason.String(),
 		Endpoints: make([]endpointState, 0, len(members)),
 	}
+	if a := p.Router.Admission(); a != nil {
+		inFlight, waiting := a.InFlight()
+		state.Concurrency = &concurrencyState{Name: p.Limiter, Limit: a.Limiter().Limit(), InFlight: inFlight, Queue: waiting}
+	}
 	var sum uint64
 	for _, m := range members {
 		e := endpointState{
@@ -114,6 +130,9 @@ func stateOf(p Pool, now core.Instant) poolState {
 			Breaker:  m.Breaker(now).String(),
 			Pending:  m.Pending(),
 			Requests: m.Leases(),
+		}
+		if l := m.Limiter(); l != nil {
+			e.Limit = l.Limit()
 		}
 		// Before the first sample the cost is a stand-in far beyond any latency.
 		if latency, fresh := m.Latency(now); fresh || latency > 0 {

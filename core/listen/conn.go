@@ -21,6 +21,7 @@ type Conn struct {
 	tls      *tls.ConnectionState // nil for none
 	watch    flood.Watch
 	state    atomic.Uint32
+	fresh    atomic.Bool // nothing was written to it yet
 	counted  bool        // among its client's
 	spoiled  atomic.Bool // it was cut
 }
@@ -68,6 +69,9 @@ func (c *Conn) Read(b []byte) (n int, err error) {
 
 // Write implements net.Conn. As with Read, a client may be too much.
 func (c *Conn) Write(b []byte) (int, error) {
+	if c.fresh.Load() {
+		c.aged()
+	}
 	if fault := c.watch.Out(c.listener.options.Now, b); fault != nil {
 		c.cut(fault)
 		return 0, fault
@@ -86,6 +90,7 @@ func (c *Conn) CloseWrite() error {
 // Close implements net.Conn.
 func (c *Conn) Close() error {
 	if c.turn(Gone) {
+		c.aged()
 		if c.counted {
 			c.listener.clients.leave(c.remote.Addr())
 		}
@@ -94,6 +99,13 @@ func (c *Conn) Close() error {
 		}
 	}
 	return c.Conn.Close()
+}
+
+// aged is for a connection that is not fresh any more, see Listener.Fresh.
+func (c *Conn) aged() {
+	if c.fresh.Swap(false) {
+		c.listener.fresh.Add(-1)
+	}
 }
 
 // turn goes to another state, unless the connection is gone. It reports whether that is

@@ -117,15 +117,19 @@ type Listener struct {
 	options Options
 	tls     atomic.Pointer[tls.Config]
 	clients clients
+	fresh   atomic.Int64 // see Fresh
 	full    atomic.Int64 // when it was last told that there is no place; 0 for never
 
 	greeting sync.Once
 	ready    chan accepted
+	leaving  chan struct{} // closed when it is retired
+	retiring sync.Once
 	done     chan struct{}
 	closing  sync.Once
 
-	mu      sync.Mutex
-	opening map[*Conn]struct{} // those that are being greeted; nil when closed
+	mu       sync.Mutex
+	opening  map[*Conn]struct{} // those that are being greeted; nil when closed
+	greeters int                // who may still have a connection ready, greetAll included
 }
 
 type accepted struct {
@@ -136,7 +140,7 @@ type accepted struct {
 // New returns a listener on a socket, which belongs to it from now on.
 func New(socket net.Listener, o Options) *Listener {
 	l := &Listener{
-		socket: socket, options: o, ready: make(chan accepted), done: make(chan struct{}),
+		socket: socket, options: o, ready: make(chan accepted), leaving: make(chan struct{}), done: make(chan struct{}),
 		opening: map[*Conn]struct{}{}, clients: clients{most: o.MostPerClient},
 	}
 	l.tls.Store(o.TLS)
@@ -154,7 +158,10 @@ func (l *Listener) Addr() net.Addr { return l.socket.Addr() }
 // Accept implements net.Listener: it returns the next connection that is ready, a *Conn.
 func (l *Listener) Accept() (net.Conn, error) {
 	if l.options.TLS != nil || len(l.options.ProxyFrom) > 0 {
-		l.greeting.Do(func() { go l.greetAll() })
+		l.greeting.Do(func() {
+			l.enter()
+			go l.greetAll()
+		})
 		select {
 		case a := <-l.ready:
 			if a.err != nil {
@@ -165,6 +172,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 			return nil, net.ErrClosed
 		}
 	}
+	l.enter()
+	defer l.exit()
 	for {
 		c, err := l.next()
 		if err != nil {
@@ -177,13 +186,18 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// greetAll accepts until the listener is closed, and has each connection greeted.
+// greetAll accepts until the listener is retired or closed, and has each connection greeted.
 func (l *Listener) greetAll() {
+	defer l.exit()
 	for {
 		c, err := l.next()
 		if err == nil {
+			l.enter()
 			go l.greet(c)
 			continue
+		}
+		if l.retired() {
+			return
 		}
 		select {
 		case l.ready <- accepted{err: err}:
@@ -195,6 +209,7 @@ func (l *Listener) greetAll() {
 
 // greet makes a connection ready, or closes it.
 func (l *Listener) greet(c *Conn) {
+	defer l.exit()
 	if !l.track(c) {
 		c.Close()
 		return
@@ -253,6 +268,8 @@ func (l *Listener) next() (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{Conn: raw, socket: raw, listener: l, remote: peerOf(raw)}
+	c.fresh.Store(true)
+	l.fresh.Add(1)
 	c.turn(Opening)
 	return c, nil
 }
@@ -275,6 +292,8 @@ func (l *Listener) place() bool {
 	select {
 	case l.options.Slots <- struct{}{}:
 		return true
+	case <-l.leaving:
+		return false
 	case <-l.done:
 		return false
 	}

@@ -87,6 +87,7 @@ func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
 	for {
 		wake(action.Wake)
 		x.pool.Metrics.Retried(action.Retry)
+		x.pool.Metrics.Hedged(action.Hedged)
 		if action.Retry == core.RetryNoEndpoint || action.Do == core.GiveUp && action.Failure == core.NoEndpoint {
 			x.why.decided(x.pool, x.request.Attempts()+1) // for nobody
 		}
@@ -238,6 +239,7 @@ func (x *exchange) arm(ctx context.Context, until core.Instant) {
 		case (upload.paced() || x.call) && policy.AnswerWithin > 0 && x.now() < end:
 			upload.coming() // how slow a client may be is not the endpoint's to say
 		default:
+			upload.slow.Store(true)
 			cancel(errSlowUpload)
 			// The transport comes back only when its reading has ended.
 			upload.unlessEnded(func() { upload.out.readBy(time.Nanosecond) })

@@ -326,7 +326,7 @@ func TestStreamingBothWays(t *testing.T) {
 			w.(http.Flusher).Flush()
 		}
 		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
-	}, func(p *config.Policies) { p.Timeouts.ResponseHeader = 20 * time.Millisecond })
+	}, func(p *config.Policies) { p.Timeouts.ResponseHeader = 500 * time.Millisecond })
 	out, in := io.Pipe()
 	ready := make(chan *http.Response, 1)
 	go func() {
@@ -336,7 +336,7 @@ func TestStreamingBothWays(t *testing.T) {
 		}
 		ready <- got
 	}()
-	timer := time.NewTimer(200 * time.Millisecond) // quiet for longer than an answer may take
+	timer := time.NewTimer(1200 * time.Millisecond) // quiet for longer than an answer may take
 	<-timer.C
 	io.WriteString(in, framed("a"))
 	got := await(t, "the head", ready)

@@ -55,7 +55,9 @@ func (x *exchange) race(r *http.Request, a core.Action) (*http.Response, core.Ac
 	for {
 		select {
 		case <-hedge.C:
-			if next := x.request.Hedge(x.now()); next.Do == core.Try {
+			next := x.request.Hedge(x.now())
+			x.pool.Metrics.Hedged(next.Hedged)
+			if next.Do == core.Try {
 				start(next)
 			}
 		case one := <-arrivals:

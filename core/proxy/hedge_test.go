@@ -108,15 +108,16 @@ func TestHedge(t *testing.T) {
 		says          string
 		calledOff     int // which side; -1 for none
 		outcomes      map[string]float64
+		won           float64
 	}{
-		{"the hedge is first", hang, atOnce(say(200, "second")), 200, "second", 0, map[string]float64{"overtaken": 1, "success": 21}},
-		{"the first is first", afterHedge(say(200, "first")), hang, 200, "first", 1, map[string]float64{"abandoned": 1, "success": 21}},
-		{"a client error wins", hang, atOnce(say(404, "second")), 404, "second", 0, map[string]float64{"overtaken": 1, "client-error": 1}},
-		{"the first breaks off", afterHedge(breakOff), afterOther("reset", say(200, "second")), 200, "second", -1, map[string]float64{"reset": 1, "success": 21}},
-		{"the hedge breaks off", afterOther("reset", say(200, "first")), atOnce(breakOff), 200, "first", -1, map[string]float64{"reset": 1, "success": 21}},
-		{"the hedge is refused", afterOther("server-error", say(200, "first")), atOnce(say(503, "second")), 200, "first", -1, map[string]float64{"server-error": 1, "success": 21}},
-		{"both break off", afterHedge(breakOff), afterHedge(breakOff), 502, "evenkeel: 502 Bad Gateway: reset\n", -1, map[string]float64{"reset": 2, "success": 20}},
-		{"both are refused", afterHedge(say(503, "no")), afterHedge(say(503, "no")), 503, "no", -1, map[string]float64{"server-error": 2, "success": 20}},
+		{"the hedge is first", hang, atOnce(say(200, "second")), 200, "second", 0, map[string]float64{"overtaken": 1, "success": 21}, 1},
+		{"the first is first", afterHedge(say(200, "first")), hang, 200, "first", 1, map[string]float64{"abandoned": 1, "success": 21}, 0},
+		{"a client error wins", hang, atOnce(say(404, "second")), 404, "second", 0, map[string]float64{"overtaken": 1, "client-error": 1}, 1},
+		{"the first breaks off", afterHedge(breakOff), afterOther("reset", say(200, "second")), 200, "second", -1, map[string]float64{"reset": 1, "success": 21}, 1},
+		{"the hedge breaks off", afterOther("reset", say(200, "first")), atOnce(breakOff), 200, "first", -1, map[string]float64{"reset": 1, "success": 21}, 0},
+		{"the hedge is refused", afterOther("server-error", say(200, "first")), atOnce(say(503, "second")), 200, "first", -1, map[string]float64{"server-error": 1, "success": 21}, 0},
+		{"both break off", afterHedge(breakOff), afterHedge(breakOff), 502, "evenkeel: 502 Bad Gateway: reset\n", -1, map[string]float64{"reset": 2, "success": 20}, 0},
+		{"both are refused", afterHedge(say(503, "no")), afterHedge(say(503, "no")), 503, "no", -1, map[string]float64{"server-error": 2, "success": 20}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDuel(t, nil, tt.first, tt.second)
@@ -133,6 +134,8 @@ func TestHedge(t *testing.T) {
 			}
 			wantCount(t, "attempts", d.count(t, "evenkeel_attempts_total"), 22)
 			wantCount(t, "retries", d.count(t, "evenkeel_retries_total", `result="sent"`), 0)
+			wantCount(t, "hedges", d.count(t, "evenkeel_hedges_total", `result="sent"`), 1)
+			wantCount(t, "hedges that have won", d.count(t, "evenkeel_hedges_total", `result="won"`), tt.won)
 		})
 	}
 }

@@ -26,6 +26,7 @@ type link struct {
 
 	mu      sync.Mutex
 	moved   sync.Cond
+	turn    int  // how many requests it has been given to
 	unasked bool // the next thing to write is the beginning of a request
 	read    bool // something was read, ever
 	waits   bool // a reading with the whole buffer has begun and has got nothing yet
@@ -42,18 +43,23 @@ func newLink(c net.Conn) *link {
 	return l
 }
 
-// next says that the connection is another request's now.
-func (l *link) next() {
+// next says that the connection is another request's now, and returns which one's.
+func (l *link) next() (turn int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.turn++
 	l.unasked = true
+	return l.turn
 }
 
-// asked reports whether the request's beginning was written, and nothing had come before.
-func (l *link) asked() bool {
+// asked reports whether that request's beginning was written, and nothing had come before.
+// By the time that somebody wants to know, the connection may be the next one's: net/http
+// puts it back before it hands over an answer that has no body, but not before it has
+// written the request.
+func (l *link) asked(turn int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.unasked
+	return l.turn > turn || !l.unasked
 }
 
 // Read implements net.Conn.

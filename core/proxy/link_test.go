@@ -51,6 +51,7 @@ func TestLink(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := &script{began: make(chan int), give: make(chan string)}
 			l := newLink(c)
+			turn := l.next()
 			var back chan struct{}
 			for _, step := range tt.steps {
 				switch step {
@@ -70,7 +71,7 @@ func TestLink(t *testing.T) {
 						t.Fatal(err)
 					}
 				case "next":
-					l.next()
+					turn = l.next()
 				case "close":
 					l.Close()
 				}
@@ -79,8 +80,8 @@ func TestLink(t *testing.T) {
 			if ok := err == nil; ok != tt.ok || !ok && !errors.Is(err, errUnasked) {
 				t.Errorf("written: got %v, want %v", err, tt.ok)
 			}
-			if got := strings.HasSuffix(c.wrote.String(), "question"); got != tt.ok || l.asked() != tt.ok {
-				t.Errorf("sent: got %v, asked %v, want %v", got, l.asked(), tt.ok)
+			if got := strings.HasSuffix(c.wrote.String(), "question"); got != tt.ok || l.asked(turn) != tt.ok {
+				t.Errorf("sent: got %v, asked %v, want %v", got, l.asked(turn), tt.ok)
 			}
 			close(c.give)
 		})

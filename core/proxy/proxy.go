@@ -129,6 +129,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, clients *Clients) 
 		out.finish()
 		took := p.options.Now().Sub(began)
 		route.Finished(out.status, took)
+		route.Cut(out.slowness())
 		if p.options.Access != nil {
 			logAccess(p.options.Access, r, out, took, pool, attempts)
 		}

@@ -25,6 +25,7 @@ type response struct {
 	closing *atomic.Bool                 // the proxy stops; nil for never
 	defect  func(what string, fault any) // counts and logs a panic
 	own     http.Header                  // what the proxy itself says in the head of the answer
+	slow    atomic.Bool                  // the client has not taken the answer in time
 }
 
 // Unwrap lets http.ResponseController find the flusher and the hijacker.
@@ -38,21 +39,23 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	w.status = http.StatusSwitchingProtocols
 	w.pace.until = time.Time{} // net/http has taken the deadline away
-	return &tunnel{unguarded(conn), w.pace}, buffer, nil
+	return &tunnel{unguarded(conn), w}, buffer, nil
 }
 
 // tunnel is the client's end of an upgraded connection. It may be silent for as long as
 // it likes, but has to take what is sent to it.
 type tunnel struct {
 	net.Conn
-	pace pace
+	answer *response
 }
 
 func (t *tunnel) Write(b []byte) (int, error) {
 	began := time.Now()
-	t.pace.begin(began, len(b), t.Conn.SetWriteDeadline)
+	t.answer.pace.begin(began, len(b), t.Conn.SetWriteDeadline)
 	n, err := t.Conn.Write(b)
-	t.pace.moved(n, time.Since(began))
+	took := time.Since(began)
+	t.answer.pace.moved(n, took)
+	t.answer.untaken(err, took)
 	return n, err
 }
 
@@ -109,7 +112,9 @@ func (w *response) Write(b []byte) (int, error) {
 	began := time.Now()
 	w.awaitWrite(began, len(b))
 	n, err := w.ResponseWriter.Write(b)
-	w.moved(n, time.Since(began))
+	took := time.Since(began)
+	w.moved(n, took)
+	w.untaken(err, took)
 	w.bytes += int64(n)
 	return n, err
 }
@@ -119,7 +124,9 @@ func (w *response) FlushError() error {
 	began := time.Now()
 	w.awaitWrite(began, 0)
 	err := http.NewResponseController(w.ResponseWriter).Flush()
-	w.moved(0, time.Since(began))
+	took := time.Since(began)
+	w.moved(0, took)
+	w.untaken(err, took)
 	return err
 }
 
@@ -156,7 +163,11 @@ func (w *response) setWriteDeadline(t time.Time) error {
 // passed is a deadline that has passed.
 var passed = time.Unix(1, 0)
 
-func (w *response) cutWriting() { _ = w.setWriteDeadline(passed) }
+func (w *response) cutWriting() {
+	w.slow.Store(true)
+	_ = w.setWriteDeadline(passed)
+}
+
 func (w *response) cutReading() { _ = w.setReadDeadline(passed) }
 
 // readBy bounds the reading of what the client has still to send of its body.

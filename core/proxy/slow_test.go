@@ -42,6 +42,16 @@ func TestTrickledUploadIsCut(t *testing.T) {
 	end()
 	wantUnharmed(t, g, before, true)
 	wantCount(t, "rejections", g.count(t, "evenkeel_rejections_total", `reason="slow-body"`), 1)
+	wantCut(t, g, "slow-body")
+}
+
+// wantCut waits until one request is counted as cut, for that reason.
+func wantCut(t *testing.T, g *rig, reason string) {
+	t.Helper()
+	const metric = "evenkeel_cut_requests_total"
+	eventually(t, "a request that is counted as cut", func() bool { return g.read(t, metric) > 0 })
+	wantCount(t, reason, g.count(t, metric, `reason="`+reason+`"`), 1)
+	wantCount(t, "cut requests", g.count(t, metric), 1)
 }
 
 // The patience that clients get is not the time that an endpoint gets for its answer.
@@ -112,6 +122,7 @@ func TestSlowReaderIsCut(t *testing.T) {
 			await(t, "the endpoint is rid of the request", left)
 			wantUnharmed(t, g, before, false)
 			wantCount(t, "abandoned attempts", g.count(t, "evenkeel_attempts_total", `outcome="abandoned"`), 1)
+			wantCut(t, g, "slow-answer")
 		})
 	}
 }
@@ -144,6 +155,7 @@ func TestQuietIsNotSlow(t *testing.T) {
 			if body, err := io.ReadAll(answer.Body); err != nil || string(body) != "data: x\n\ndata: x\n\nend" {
 				t.Errorf("body: got %q, %v, want all of it", body, err)
 			}
+			wantCount(t, "cut requests", g.count(t, "evenkeel_cut_requests_total"), 0)
 		})
 	}
 }
@@ -192,6 +204,9 @@ func TestTunnelAndSlowClients(t *testing.T) {
 	wantAnswer(t, slow, 101)
 	fmt.Fprint(slow, "flood\n")
 	await(t, "end of the flood that nobody takes", cut) // longer than stall after quiet has begun to be quiet
+	eventually(t, "the flood is counted as cut", func() bool {
+		return g.read(t, "evenkeel_cut_requests_total", `reason="slow-answer"`) == 1
+	})
 	fmt.Fprint(quiet, "quiet\n")
 	if line, err := in.ReadString('\n'); err != nil || line != "quiet\n" {
 		t.Errorf("the quiet tunnel: got %q, %v, want what was sent", line, err)

@@ -45,6 +45,7 @@ type trip struct {
 
 	mu      sync.Mutex
 	link    *link // of the connection in use; nil for one of HTTP/2
+	turn    int   // of the link
 	reused  bool  // it has served another request
 	streams int
 	interim int
@@ -78,7 +79,7 @@ func (t *trip) got(info httptrace.GotConnInfo) {
 	t.link, _ = info.Conn.(*link)
 	t.reused = info.Reused
 	if t.link != nil {
-		t.link.next()
+		t.turn = t.link.next()
 	} else if t.streams++; t.streams > 1 {
 		t.cancel(errRefused) // so that nothing is sent: what is tried once more, Transport tries
 	}
@@ -111,7 +112,7 @@ func (t *trip) fault(err error) error {
 	switch {
 	case t.streams > 1:
 		return unsent{errRefused}
-	case t.link != nil && !t.link.asked():
+	case t.link != nil && !t.link.asked(t.turn):
 		return unsent{err}
 	}
 	return err
@@ -138,10 +139,10 @@ func (t *trip) tries(err error) int {
 // check reports what is wrong with the head of an answer that net/http takes for one.
 func (t *trip) check(answer *http.Response) error {
 	t.mu.Lock()
-	link := t.link
+	link, turn := t.link, t.turn
 	t.mu.Unlock()
 	switch {
-	case link != nil && !link.asked():
+	case link != nil && !link.asked(turn):
 		link.Close()
 		return unsent{errUnasked}
 	case answer.StatusCode < 100, malformed(answer.Header):

@@ -47,6 +47,7 @@ func TestStalledUploadIsTheClientsFault(t *testing.T) {
 	wantAnswer(t, c, 408)
 	wantUnharmed(t, g, before, true) // the request ends though the client stays
 	wantCount(t, "rejections", g.count(t, "evenkeel_rejections_total", `reason="slow-body"`), 1)
+	wantCut(t, g, "slow-body")
 	wantCount(t, "abandoned attempts", g.count(t, "evenkeel_attempts_total", `outcome="abandoned"`), 1)
 }
 

@@ -1,6 +1,10 @@
 package serve
 
-import "github.com/evenkeel/evenkeel/core"
+import (
+	"net/http"
+
+	"github.com/evenkeel/evenkeel/core"
+)
 
 // Break closes the first listener behind the server's back.
 func Break(s *Server) { s.fronts[0].listener.Close() }
@@ -29,3 +33,6 @@ func Leaving(s *Server) int {
 	defer s.mu.Unlock()
 	return len(s.leaving)
 }
+
+// Transport has the connections of a pool of the present configuration.
+func Transport(s *Server, pool string) http.RoundTripper { return s.plane.Load().pool(pool).Transport }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/listen"
 )
 
 // turnover is what becomes of the listeners when a configuration takes the place of
@@ -127,20 +128,53 @@ func (s *Server) serve(server *http.Server, l net.Listener, ending *atomic.Bool)
 	})
 }
 
-// settle is how long the connections that were accepted last have for their first
-// request, before net/http closes whatever has none: that is on its way already.
-const settle = 100 * time.Millisecond
+// net/http, told to shut down, drops a request that it finds on a connection which was new
+// until then. So it is told when there is none that is new, which is looked for every so often:
+// after newest at the latest, which is how long it would wait for them itself. Where they
+// cannot be seen, it is told after settle.
+const (
+	newest = 5 * time.Second
+	look   = 5 * time.Millisecond
+	settle = 100 * time.Millisecond
+)
 
 // shut closes the listener and ends the server: answers are the last on their
 // connections, and requests in progress finish, until ctx is done. A request that comes
-// on a connection that was accepted in time is served, too.
+// on a connection that was accepted in time is served, too, and so is one whose PROXY
+// header or TLS handshake is under way.
 func shut(ctx context.Context, server *http.Server, l net.Listener, ending *atomic.Bool) error {
 	ending.Store(true)
-	l.Close()
 	server.SetKeepAlivesEnabled(false)
+	if seen, ok := l.(*listen.Listener); ok {
+		letIn(ctx, seen)
+		l.Close()
+		return server.Shutdown(ctx)
+	}
+	l.Close()
 	select {
 	case <-time.After(settle):
 	case <-ctx.Done():
 	}
 	return server.Shutdown(ctx)
+}
+
+// letIn stops listening, and waits until those who have come before are served.
+func letIn(ctx context.Context, l *listen.Listener) {
+	select {
+	case <-l.Retire():
+	case <-ctx.Done():
+		return
+	}
+	late := time.After(newest)
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for l.Fresh() > 0 {
+		select {
+		case <-tick.C:
+		case <-late:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }

@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bound is how long a test waits for what has to happen.
-const bound = 20 * time.Second
+const bound = 2 * time.Minute
 
 // parse reads a configuration whose listeners are on ports that the system chooses.
 // extra goes on at the top level, pool within the only pool.

@@ -35,6 +35,9 @@ routes:
 			t.Errorf("step %d, %s: got %d and %q, %v; want %d and %q", i, step.path, got.status, got.header.Get("RateLimit"), got.err, step.status, step.left)
 		}
 	}
+	pools := s.get(s.admin() + "/api/v1/pools")
+	pools.want(t, "pools", 200, `"concurrency":{"name":"gradient2","limit":20,"in_flight":`)
+	pools.want(t, "pools", 200, `"limit":20}]`)
 	metrics := s.get(s.admin() + "/metrics")
 	for _, line := range []string{
 		`evenkeel_pool_concurrency_limit{pool="web"} 20`,

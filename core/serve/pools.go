@@ -15,12 +15,14 @@ import (
 )
 
 // pool is a pool of one plane with its settings. One that stays has the same proxy.Pool
-// and the same checks in the next plane.
+// and the same checks in the next plane; of another, what is the same is taken over: the
+// router, the connections, and what the members have learned (core.Router.Inherit).
 type pool struct {
 	*proxy.Pool
 	*checks
 	config    *config.Pool
 	endpoints []core.Endpoint
+	files     fingerprint // of what its transport was made with
 }
 
 // checks are the probes of a pool.
@@ -37,26 +39,26 @@ func (s *Server) newPool(f *config.File, c *config.Pool, old *plane) (*pool, err
 	if err != nil {
 		return nil, err
 	}
+	files := fingerprintOf(c.Upstream.TLS) // before they are read, so that a later change is not missed
 	was := old.pool(c.Name)
-	if was != nil && !sameRouter(was, c) {
-		was = nil
-	}
-	if was != nil && was.Idle == c.Timeouts.Idle && sameTransport(was.config, c) && sameDecisions(old.file, f) {
-		return &pool{was.Pool, was.checks, c, endpoints}, nil
+	routed := was != nil && sameRouter(was, c)
+	connected := was != nil && sameTransport(was.config, c) && was.files == files
+	if routed && connected && was.Idle == c.Timeouts.Idle && sameDecisions(old.file, f) {
+		return &pool{was.Pool, was.checks, c, endpoints, files}, nil
 	}
 	p := &proxy.Pool{
 		Name: c.Name, Metrics: s.metrics.Pool(c.Name, s.now), Affinity: proxy.AffinityOf(c.Strategy), Idle: c.Timeouts.Idle,
 		ProbeDue: make(chan struct{}, 1), Defect: s.defect,
 	}
-	if was != nil {
-		p.Router, p.ProbeDue, p.Transport = was.Router, was.ProbeDue, was.Transport
+	if routed {
+		p.Router, p.ProbeDue = was.Router, was.ProbeDue
 	} else if p.Router, err = s.newRouter(p, c, endpoints); err != nil {
 		return nil, err
 	}
-	if was == nil || !sameTransport(was.config, c) {
-		if p.Transport, err = proxy.NewTransport(c.Upstream, c.Timeouts); err != nil {
-			return nil, err
-		}
+	if connected {
+		p.Transport = was.Transport
+	} else if p.Transport, err = proxy.NewTransport(c.Upstream, c.Timeouts); err != nil {
+		return nil, err
 	}
 	if p.Reports, p.KeepReports, err = reportsOf(c); err != nil {
 		return nil, err
@@ -69,7 +71,7 @@ func (s *Server) newPool(f *config.File, c *config.Pool, old *plane) (*pool, err
 	}
 	probes := &checks{}
 	probes.life, probes.stop = context.WithCancel(s.life)
-	return &pool{p, probes, c, endpoints}, nil
+	return &pool{p, probes, c, endpoints, files}, nil
 }
 
 // newRouter makes the router of a pool, with its endpoints.
@@ -113,12 +115,10 @@ func sameRouter(was *pool, c *config.Pool) bool {
 	})
 }
 
-// sameTransport reports whether a pool's connections can stay. Where there are files,
-// these may have changed.
+// sameTransport reports whether a pool's connections can stay, as far as its settings say:
+// the files that these name may have changed (see fingerprint).
 func sameTransport(was, c *config.Pool) bool {
-	t := c.Upstream.TLS
-	files := t != nil && t.CAFile+t.CertFile+t.KeyFile != ""
-	return !files && reflect.DeepEqual(was.Upstream, c.Upstream) && was.Timeouts.Connect == c.Timeouts.Connect
+	return reflect.DeepEqual(was.Upstream, c.Upstream) && was.Timeouts.Connect == c.Timeouts.Connect
 }
 
 // sameDecisions reports whether decisions are kept as they were.

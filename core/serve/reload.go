@@ -118,6 +118,9 @@ func (s *Server) replace(old, next *plane) {
 		if err := p.Router.Update(s.now(), p.endpoints); err != nil {
 			s.log.Error("a pool's endpoints stay as they were", "pool", p.Name, "error", err.Error())
 		}
+		if was := old.pool(p.Name); was != nil && was.Router != p.Router {
+			p.Router.Inherit(s.now(), was.Router)
+		}
 	}
 	s.alive.Add(1)
 	s.plane.Store(next)

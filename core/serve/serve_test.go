@@ -101,7 +101,7 @@ func TestH2C(t *testing.T) {
 // A body that does not come ends its request, not the connection with all the others.
 func TestStalledUploadOverH2C(t *testing.T) {
 	s := start(t, parse(t, backend(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }),
-		", transfer: {stall: 100ms}", "", "    timeouts: {response_header: 5s}"))
+		", transfer: {stall: 1s}", "", "    timeouts: {response_header: 1m, total: 2m}"))
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: protocols}

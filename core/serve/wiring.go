@@ -129,7 +129,11 @@ func reportsOf(c *config.Pool) (reader *orca.Reader, keep bool, err error) {
 func (s *Server) adminPools() []admin.Pool {
 	var all []admin.Pool
 	for _, p := range s.plane.Load().pools {
-		all = append(all, admin.Pool{Name: p.Name, Strategy: p.config.Strategy.Name, Router: p.Router})
+		shown := admin.Pool{Name: p.Name, Strategy: p.config.Strategy.Name, Router: p.Router}
+		if c := p.config.Concurrency; c != nil {
+			shown.Limiter = c.Name
+		}
+		all = append(all, shown)
 	}
 	return all
 }

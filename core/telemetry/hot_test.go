@@ -27,6 +27,8 @@ func TestConcurrent(t *testing.T) {
 			route.Finished(200, time.Millisecond)
 			route.Rejected("reset")
 			b.pool.Retried(core.RetrySent)
+			b.pool.Hedged(core.HedgeWon)
+			route.Cut(CutSlowBody)
 			m := b.router.View().Members[0]
 			m.Turned(0, core.Closed, core.Open)
 			var ask core.Ask
@@ -59,7 +61,9 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		"Route.Finished":     func() { route.Finished(200, 3*time.Millisecond) },
 		"Route.Rejected":     func() { route.Rejected("queue-full") },
 		"Route.Rejected odd": func() { route.Rejected("whatever") },
+		"Route.Cut":          func() { route.Cut(CutSlowAnswer) },
 		"Pool.Retried":       func() { b.pool.Retried(core.RetrySent) },
+		"Pool.Hedged":        func() { b.pool.Hedged(core.HedgeSent) },
 		"Picked":             func() { o.Picked(m, 0, core.Choice{Mode: core.Panic, Reason: core.FewReady}) },
 		"Finished":           func() { o.Finished(m, 0, core.Sample{Total: 3 * time.Millisecond}) },
 		"Turned":             func() { o.Turned(m, 0, core.Closed, core.Open) },
@@ -81,6 +85,8 @@ func BenchmarkHotPath(b *testing.B) {
 		o.Picked(m, 0, core.Choice{})
 		o.Finished(m, 0, core.Sample{Total: 3 * time.Millisecond})
 		bench.pool.Retried(core.RetryNone)
+		bench.pool.Hedged(core.HedgeNone)
+		route.Cut("")
 		route.Finished(200, 3*time.Millisecond)
 	}
 }

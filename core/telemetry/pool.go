@@ -18,7 +18,8 @@ type Pool struct {
 
 	// Nil where a pair does not occur, so that it has no series.
 	decisions [core.Modes][core.Reasons]prometheus.Counter
-	retries   [core.Retries]prometheus.Counter // nil for RetryNone
+	retries   [core.Retries]prometheus.Counter  // nil for RetryNone
+	hedges    [core.Hedgings]prometheus.Counter // nil for HedgeNone
 }
 
 // decided are the pairs of mode and reason that the kernel's pickers give.
@@ -51,6 +52,9 @@ func newPool(m *Metrics, name string, now func() core.Instant) *Pool {
 	for r := core.RetrySent; int(r) < core.Retries; r++ {
 		p.retries[r] = m.retries.WithLabelValues(name, r.String())
 	}
+	for h := core.HedgeSent; int(h) < core.Hedgings; h++ {
+		p.hedges[h] = m.hedges.WithLabelValues(name, h.String())
+	}
 	return p
 }
 
@@ -62,6 +66,14 @@ func (p *Pool) Watch(r *core.Router) { p.router.Store(r) }
 // none with core.RetryNone, and nothing is counted.
 func (p *Pool) Retried(r core.Retry) {
 	if c := p.retries[r]; c != nil {
+		c.Inc()
+	}
+}
+
+// Hedged counts what became of the wish to hedge a request: evenkeel_hedges_total. There
+// was none with core.HedgeNone, and nothing is counted. One that is won was sent before.
+func (p *Pool) Hedged(h core.Hedging) {
+	if c := p.hedges[h]; c != nil {
 		c.Inc()
 	}
 }
@@ -109,6 +121,7 @@ func (p *Pool) Close() {
 	p.delete(prometheus.Labels{"pool": p.name})
 	p.metrics.decisions.DeletePartialMatch(prometheus.Labels{"pool": p.name})
 	p.metrics.retries.DeletePartialMatch(prometheus.Labels{"pool": p.name})
+	p.metrics.hedges.DeletePartialMatch(prometheus.Labels{"pool": p.name})
 }
 
 // delete deletes the series of endpoints that have these labels.

@@ -123,7 +123,7 @@ func TestPoolCountsDecisions(t *testing.T) {
 	}
 }
 
-func TestPoolCountsTurnsAndRetries(t *testing.T) {
+func TestPoolCountsTurnsRetriesAndHedges(t *testing.T) {
 	b := newBench(t)
 	m := b.router.View().Members[1]
 	m.Turned(0, core.Closed, core.Open)
@@ -132,6 +132,9 @@ func TestPoolCountsTurnsAndRetries(t *testing.T) {
 	m.Turned(0, core.Closed, core.HalfOpen) // no breaker of ours does this
 	for _, r := range []core.Retry{core.RetryNone, core.RetrySent, core.RetrySent, core.RetryNoBudget, core.RetryNoEndpoint} {
 		b.pool.Retried(r)
+	}
+	for _, h := range []core.Hedging{core.HedgeNone, core.HedgeSent, core.HedgeSent, core.HedgeSent, core.HedgeWon, core.HedgeWon, core.HedgeNoBudget, core.HedgeNoEndpoint} {
+		b.pool.Hedged(h)
 	}
 	want := map[string]float64{
 		"breaker_transitions_total{endpoint=b:80,from=closed,pool=web,to=open}":      1,
@@ -149,6 +152,15 @@ func TestPoolCountsTurnsAndRetries(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, read(t, b.metrics, "retries")); diff != "" {
 		t.Errorf("retries (-want +got):\n%s", diff)
+	}
+	want = map[string]float64{
+		"hedges_total{pool=web,result=sent}":        3,
+		"hedges_total{pool=web,result=won}":         2,
+		"hedges_total{pool=web,result=no-budget}":   1,
+		"hedges_total{pool=web,result=no-endpoint}": 1,
+	}
+	if diff := cmp.Diff(want, read(t, b.metrics, "hedges")); diff != "" {
+		t.Errorf("hedges (-want +got):\n%s", diff)
 	}
 }
 

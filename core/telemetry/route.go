@@ -63,6 +63,15 @@ func Rejections() []string {
 	return append(reasons, RejectOther)
 }
 
+// Why a request was cut: its client was too slow.
+const (
+	CutSlowBody   = "slow-body"   // it did not send its body; told with 408 if it has had nothing yet
+	CutSlowAnswer = "slow-answer" // it did not take its answer, or what came over an upgraded connection
+)
+
+// Cuts returns the closed set of reasons for a cut.
+func Cuts() []string { return []string{CutSlowBody, CutSlowAnswer} }
+
 // Route is the metrics of one route: how its requests ended. Make it with
 // Metrics.Route. Safe for concurrent use.
 type Route struct {
@@ -72,6 +81,7 @@ type Route struct {
 	duration prometheus.Observer
 	rejected map[string]prometheus.Counter // read only
 	other    prometheus.Counter
+	cut      map[string]prometheus.Counter // read only
 }
 
 // Finished counts a request that has ended with the given status, d after it
@@ -94,6 +104,14 @@ func (r *Route) Rejected(reason string) {
 	c.Inc()
 }
 
+// Cut counts a request that was cut because its client was too slow, for one of Cuts:
+// evenkeel_cut_requests_total. For anything else nothing is counted.
+func (r *Route) Cut(reason string) {
+	if c := r.cut[reason]; c != nil {
+		c.Inc()
+	}
+}
+
 // Close deletes the route's series, after it has left the configuration. What is
 // still told to r is lost.
 func (r *Route) Close() {
@@ -101,4 +119,5 @@ func (r *Route) Close() {
 	r.metrics.requests.DeletePartialMatch(of)
 	r.metrics.requestDuration.DeletePartialMatch(of)
 	r.metrics.rejections.DeletePartialMatch(of)
+	r.metrics.cuts.DeletePartialMatch(of)
 }

@@ -50,6 +50,24 @@ func TestRouteRejects(t *testing.T) {
 	}
 }
 
+// A request that was cut counts under its reason; one that was not, and what is no reason,
+// does not.
+func TestRouteCuts(t *testing.T) {
+	m := New("")
+	r := m.Route("all")
+	for _, reason := range append(Cuts(), CutSlowBody, "", "somebody's error text: 10.0.0.1") {
+		r.Cut(reason)
+	}
+	want := map[string]float64{"cut_requests_total{reason=slow-body,route=all}": 2, "cut_requests_total{reason=slow-answer,route=all}": 1}
+	if diff := cmp.Diff(want, read(t, m, "cut")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	r.Close()
+	if got := read(t, m, "cut"); len(got) != 0 {
+		t.Errorf("closed: got %v, want none", got)
+	}
+}
+
 // The series of the same name are the same, also after a reload; closed, they go.
 func TestRouteAgainAndClosed(t *testing.T) {
 	m := New("")

@@ -20,9 +20,10 @@
 // a rate over a series that appears with its first error misses that error. That
 // makes
 //
-//   - 46 series for a route: 6 codes, 21 reasons of rejection, and a histogram of 19.
-//   - 11 series for a pool: 5 pairs of mode and reason (of 15; the others do not
-//     occur), 3 results of retries, and 3 modes.
+//   - 48 series for a route: 6 codes, 21 reasons of rejection, 2 of being cut, and a
+//     histogram of 19.
+//   - 15 series for a pool: 5 pairs of mode and reason (of 15; the others do not
+//     occur), 3 results of retries and 4 of hedges, and 3 modes.
 //   - 44 series for an endpoint: 9 outcomes, 5 turns of its breaker, a histogram of
 //     19, and 11 that are read at scrape time. [Pool.Forget] takes them away again.
 //   - 10 series for a listener: 4 states of its connections, and 6 reasons to close one.
@@ -68,12 +69,14 @@ type Metrics struct {
 	requests        *prometheus.CounterVec
 	requestDuration *prometheus.HistogramVec
 	rejections      *prometheus.CounterVec
+	cuts            *prometheus.CounterVec
 	refusals        *prometheus.CounterVec
 	attempts        *prometheus.CounterVec
 	attemptDuration *prometheus.HistogramVec
 	decisions       *prometheus.CounterVec
 	turns           *prometheus.CounterVec
 	retries         *prometheus.CounterVec
+	hedges          *prometheus.CounterVec
 
 	mu        sync.Mutex // of what follows; no hot path takes it, and no router is read under it
 	pools     map[string]*Pool
@@ -97,6 +100,9 @@ func New(version string) *Metrics {
 		rejections: counters("rejections_total",
 			"Requests that the proxy answered itself instead of an endpoint, by the reason.",
 			"route", "reason"),
+		cuts: counters("cut_requests_total",
+			"Requests that were cut because their clients were too slow to send their bodies or to take their answers.",
+			"route", "reason"),
 		refusals: counters("connection_rejections_total",
 			"Connections of clients that the proxy closed because of what their clients did, by the reason.",
 			"listener", "reason"),
@@ -115,13 +121,16 @@ func New(version string) *Metrics {
 		retries: counters("retries_total",
 			"Wishes to try a request once more, by what became of them.",
 			"pool", "result"),
+		hedges: counters("hedges_total",
+			"Wishes to send a request that is not answered for long to a second endpoint, too, by what became of them; those that are won were sent before.",
+			"pool", "result"),
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo(version),
-		m.requests, m.requestDuration, m.rejections, m.refusals,
-		m.attempts, m.attemptDuration, m.decisions, m.turns, m.retries,
+		m.requests, m.requestDuration, m.rejections, m.cuts, m.refusals,
+		m.attempts, m.attemptDuration, m.decisions, m.turns, m.retries, m.hedges,
 		views{m}, entrances{m},
 	)
 	m.Process = newProcess(m.registry)
@@ -147,6 +156,7 @@ func (m *Metrics) Route(name string) *Route {
 		name:     name,
 		duration: m.requestDuration.WithLabelValues(name),
 		rejected: make(map[string]prometheus.Counter),
+		cut:      make(map[string]prometheus.Counter),
 	}
 	for i, code := range codes {
 		r.finished[i] = m.requests.WithLabelValues(name, code)
@@ -155,6 +165,9 @@ func (m *Metrics) Route(name string) *Route {
 		r.rejected[reason] = m.rejections.WithLabelValues(name, reason)
 	}
 	r.other = r.rejected[RejectOther]
+	for _, reason := range Cuts() {
+		r.cut[reason] = m.cuts.WithLabelValues(name, reason)
+	}
 	return r
 }
 
