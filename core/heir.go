@@ -33,7 +33,6 @@ func (r *Router) Inherit(now Instant, old *Router) {
 		}
 	}
 	view.Pool.inherit(now, before.Pool, undrained)
-	view.Pool.Stale()
 }
 
 // inherit takes over what a member of the same key has learned.

@@ -1,6 +1,7 @@
 package ewma_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -66,7 +67,7 @@ func TestInheritClasses(t *testing.T) {
 	third, fourth := classed(t)
 	third.Inherit(sec, e)
 	answer(fourth, 0, 2, 300*time.Millisecond)
-	if got, want := estimate(fourth), estimate(peer); got > want*1.1 {
+	if got, want := estimate(fourth), estimate(peer); math.Abs(got-want) > 0.1*want {
 		t.Errorf("after the one before has learned more: got %v s, want about %v s", got, want)
 	}
 }

@@ -92,3 +92,34 @@ func TestStrain(t *testing.T) {
 	r.reports(0, load(-1, 1e9, -1, -1, -1))
 	cost(1 + mostUsed)
 }
+
+// heir is an estimator that keeps whom it has inherited from.
+type heir struct {
+	*Counts
+	from any
+}
+
+func (h *heir) Inherit(_ core.Instant, from any) { h.from = from }
+
+// A Strain takes over what the member uses of itself, and has what it is put on inherit from
+// what the other was put on, or from what was there without one.
+func TestStrainInherits(t *testing.T) {
+	old := newRig(t, 1, NewChoices(2), func(m *core.Member) core.Estimator { return NewStrain(NewCounts(m)) })
+	old.reports(0, load(-1, 0.5, -1, -1, -1))
+	before := old.member(0).Estimator().(*Strain)
+	for name, from := range map[string]core.Estimator{"a strain": before, "no strain": before.Estimator} {
+		under := &heir{Counts: NewCounts(old.member(0))}
+		s := NewStrain(under)
+		s.Inherit(old.now, from)
+		want := 1.0
+		if from == core.Estimator(before) {
+			want = 1.5
+		}
+		if got := s.Cost(old.now); math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s: cost: got %v, want %v", name, got, want)
+		}
+		if under.from != before.Estimator {
+			t.Errorf("%s: what it is put on has inherited from %v", name, under.from)
+		}
+	}
+}

@@ -19,7 +19,7 @@ func TestInherit(t *testing.T) {
 		at     core.Instant // when it is inherited
 		after  []step
 	}{
-		"closed": {attempts(0, "fail", "fail"), 1, then(attempts(1, "ok"), 1, "ready", "closed")},
+		"closed": {attempts(0, "fail", "fail"), 1, []step{{at: 1, verdict: "ready", state: "closed"}}},
 		"open stays open until its time": {open, ms, []step{
 			{at: sec - 1, who: "x", do: "take", got: "no", verdict: "barred", state: "open"},
 			{at: sec, verdict: "probing", state: "open"},
@@ -40,6 +40,12 @@ func TestInherit(t *testing.T) {
 			{at: sec + ms, who: "x", do: "take", got: "yes", verdict: "barred"},
 			{at: 3*sec + ms - 1, state: "half-open"},
 			{at: 3*sec + ms, state: "open"},
+		}},
+		"and opens the second time, too": {half, sec + ms, []step{
+			{at: sec + ms, who: "x", do: "take", got: "yes"},
+			{at: 2 * sec, who: "x", do: "fail", state: "open"},
+			{at: 22*sec - 1, verdict: "barred"},
+			{at: 22 * sec, verdict: "probing"},
 		}},
 		"half-open after one success of two": {append(half[:len(half):len(half)], step{at: sec, who: "p", do: "ok", state: "half-open"}), sec + ms, []step{
 			{at: sec + ms, who: "x", do: "take", got: "yes", state: "half-open"},

@@ -184,7 +184,7 @@ func (g *Gate) probed(ok bool) bool {
 // was not decided begins anew.
 func (g *Gate) Inherit(_ core.Instant, from any) {
 	if old, ok := from.(*Gate); ok {
-		_ = old
+		g.down.Store(old.down.Load())
 	}
 }
 

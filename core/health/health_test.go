@@ -281,6 +281,38 @@ type least struct{}
 
 func (least) Uint64() uint64 { return 0 }
 
+// Of several that are due together the oldest is the first, whatever their order was before.
+func TestOldestFirst(t *testing.T) {
+	checks, err := health.New(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 9
+	members := make([]*core.Member, n)
+	var oldest []string
+	for i := range n {
+		members[n-1-i] = &core.Member{Key: fmt.Sprint(i)}
+		checks.Gate(members[n-1-i])
+		oldest = append(oldest, fmt.Sprint(i))
+	}
+	checks.Watch(0, members) // the youngest is due first
+	for round := range 3 {
+		var got []string
+		for {
+			m, ok := checks.Next(core.Instant(1+round)*10*sec, least{})
+			if !ok {
+				break
+			}
+			got = append(got, m.Key)
+		}
+		if round > 0 { // all are due at once
+			if diff := cmp.Diff(oldest, got); diff != "" {
+				t.Errorf("round %d (-want +got)\n%s", round, diff)
+			}
+		}
+	}
+}
+
 // Invariants, against a list: whatever comes and goes, and in whatever order, each member is
 // due once, when its time has come, and those that have left are not.
 func TestScheduleAgainstModel(t *testing.T) {

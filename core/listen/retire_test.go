@@ -50,6 +50,9 @@ func TestRetireAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t, o)
+			if o.Slots != nil {
+				eventually(t, "it waits for a place", func() bool { return b.full.Load() != 0 })
+			}
 			await(t, "its end", b.Retire())
 		})
 	}
@@ -65,5 +68,32 @@ func TestRetireAndClose(t *testing.T) {
 	await(t, "its end", over)
 	if _, err := silent.Read(make([]byte, 1)); err == nil {
 		t.Error("who is left: got something, want the end")
+	}
+}
+
+// A connection is fresh until something is written to it, or until it is closed.
+func TestFresh(t *testing.T) {
+	b := start(t, Options{})
+	want := func(what string, n int) {
+		t.Helper()
+		if got := b.Fresh(); got != n {
+			t.Errorf("%s: got %d that are fresh, want %d", what, got, n)
+		}
+	}
+	b.dial(t)
+	b.dial(t)
+	first, second := b.next(t), b.next(t)
+	want("both have come in", 2)
+	first.turn(Active)
+	want("one is asked something", 2)
+	for range 2 {
+		fmt.Fprint(first, "x")
+		want("one is answered", 1)
+	}
+	first.Close()
+	want("and closed", 1)
+	for range 2 {
+		second.Close()
+		want("the other is closed, too", 0)
 	}
 }

@@ -239,7 +239,6 @@ func (x *exchange) arm(ctx context.Context, until core.Instant) {
 		case (upload.paced() || x.call) && policy.AnswerWithin > 0 && x.now() < end:
 			upload.coming() // how slow a client may be is not the endpoint's to say
 		default:
-			upload.slow.Store(true)
 			cancel(errSlowUpload)
 			// The transport comes back only when its reading has ended.
 			upload.unlessEnded(func() { upload.out.readBy(time.Nanosecond) })

@@ -51,6 +51,9 @@ func TestKeptBody(t *testing.T) {
 				t.Fatalf("again: got %v, rewindable %v, want %v", err, u.rewindable(), tt.want)
 			}
 			if err != nil {
+				if u.kept.data != nil {
+					t.Errorf("kept though nobody can use it: %d bytes", len(u.kept.data))
+				}
 				return
 			}
 			if got, err := io.ReadAll(second); err != nil || string(got) != text {
@@ -60,6 +63,38 @@ func TestKeptBody(t *testing.T) {
 				t.Errorf("first, overtaken: got %d bytes, %v", got, err)
 			}
 		})
+	}
+}
+
+// stumbling is a body that fails once, amid itself.
+type stumbling struct{ readings int }
+
+func (s *stumbling) Read(p []byte) (int, error) {
+	s.readings++
+	if s.readings == 2 {
+		return 0, errStumbled
+	}
+	return copy(p, "part"), nil
+}
+
+func (*stumbling) Close() error { return nil }
+
+var errStumbled = errors.New("stumbled")
+
+// Where a body broke off it breaks off for every attempt: none gets what looks like the rest.
+func TestKeptBodyThatBreaksOff(t *testing.T) {
+	u, _ := uploadOf("")
+	u.ReadCloser = &stumbling{}
+	first, again := u.open()
+	for attempt := range 2 {
+		if got, err := io.ReadAll(first); string(got) != "part" || err != errStumbled {
+			t.Errorf("attempt %d: got %q, %v, want a part", attempt, got, err)
+		}
+		next, err := again()
+		if err != nil {
+			t.Fatal(err)
+		}
+		first = next
 	}
 }
 

@@ -127,7 +127,8 @@ func say(status int, body string) http.HandlerFunc {
 // reset breaks the connection off without an answer.
 func reset(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// gate is something that a test opens once, at its end at the latest.
+// gate is something that a test opens once, at its end at the latest: before anything is
+// cleaned up, since a server that is closed waits for its handlers, and they for the gate.
 type gate struct {
 	open chan struct{}
 	once sync.Once
@@ -135,7 +136,7 @@ type gate struct {
 
 func newGate(t testing.TB) *gate {
 	g := &gate{open: make(chan struct{})}
-	t.Cleanup(g.Open)
+	context.AfterFunc(t.Context(), g.Open)
 	return g
 }
 

@@ -257,7 +257,6 @@ func TestFullConnectionOfHTTP2(t *testing.T) {
 	}
 	s.Start()
 	t.Cleanup(s.Close)
-	t.Cleanup(leave.Open)
 	g := newRig(t, plan{endpoints: []string{s.URL}, upstream: config.Upstream{Protocol: config.ProtocolH2}})
 	for range requests {
 		got, err := g.Client.Do(g.request(t, http.MethodGet, "/", nil))
