@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -218,6 +219,53 @@ func TestHealthQuestions(t *testing.T) {
 		if got := string(healthQuestion(service)); got != want {
 			t.Errorf("%q: got %q, want %q", service, got, want)
 		}
+	}
+}
+
+// endpoint is a Transport that answers for itself.
+type endpoint func(*http.Request) (*http.Response, error)
+
+func (e endpoint) RoundTrip(r *http.Request) (*http.Response, error) { return e(r) }
+
+// A server is well when it says so and its call has ended well, and not otherwise.
+func TestChecksByGRPC(t *testing.T) {
+	serves, zero := string(framedHealth("\x08\x01")), http.Header{grpcStatusHeader: {"0"}}
+	lost := errors.New("lost")
+	for name, tt := range map[string]struct {
+		status  int
+		body    io.Reader
+		trailer http.Header
+		err     error
+		well    bool
+	}{
+		"well":             {200, strings.NewReader(serves), zero, nil, true},
+		"another status":   {503, strings.NewReader(serves), zero, nil, false},
+		"no code":          {200, strings.NewReader(serves), nil, nil, false},
+		"another code":     {200, strings.NewReader(serves), http.Header{grpcStatusHeader: {"14"}}, nil, false},
+		"it breaks off":    {200, io.MultiReader(strings.NewReader(serves), iotest.ErrReader(lost)), zero, nil, false},
+		"not serving":      {200, strings.NewReader(string(framedHealth("\x08\x02"))), zero, nil, false},
+		"no answer at all": {0, nil, nil, lost, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked *http.Request
+			pool := &Pool{Transport: endpoint(func(r *http.Request) (*http.Response, error) {
+				asked = r
+				if tt.err != nil {
+					return nil, tt.err
+				}
+				return &http.Response{StatusCode: tt.status, Body: io.NopCloser(tt.body), Trailer: tt.trailer}, nil
+			})}
+			c := call{service: "shop", port: 90, timeout: 1500 * time.Millisecond}
+			if _, well := c.ask(t.Context(), pool, &url.URL{Scheme: "https", Host: "a:443"}); well != tt.well {
+				t.Errorf("well: got %v", well)
+			}
+			if got := asked.URL.String(); got != "https://a:90"+healthMethod || asked.Host != "a:443" || asked.Method != http.MethodPost {
+				t.Errorf("asked: got %s %s of %s", asked.Method, got, asked.Host)
+			}
+			if got := asked.Header.Get(grpcTimeoutHeader); got != "1500m" {
+				t.Errorf("deadline: got %s, want 1500m", got)
+			}
+		})
 	}
 }
 

@@ -94,6 +94,16 @@ func TestPageProbes(t *testing.T) {
 	}
 }
 
+// Probes are sent on one connection as long as nothing is wrong with it.
+func TestProbesKeepTheirConnection(t *testing.T) {
+	h, asked := counting(say(200, "well"))
+	b := newBackend(t, h)
+	if got := checked(t, plan{endpoints: urls(b)}, config.Health{Path: "/"}, asked); got != core.Ready {
+		t.Errorf("verdict: got %v, want ready", got)
+	}
+	wantCount(t, "connections", b.connections.Load(), 1)
+}
+
 // The port of the check may be another than that of the endpoint.
 func TestProbesOfAnotherPort(t *testing.T) {
 	h, asked := counting(say(200, ""))
