@@ -16,7 +16,7 @@ SIM_WITHIN  ?= 90s
 # Eight subjects, seven comparisons: nine blocks decide them all. Two only show.
 FULL_BLOCKS ?= 2
 PEER_BLOCKS ?= 8
-FUZZTIME    ?= 10s
+FUZZTIME    ?= 60s
 
 export GOTOOLCHAIN := local
 
@@ -78,7 +78,7 @@ bench-go: ## the Go benchmarks, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (10s)
+fuzz: ## every fuzz target for FUZZTIME (60s)
 	@for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "$$pkg $$target"; \
