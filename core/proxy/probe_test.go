@@ -65,14 +65,6 @@ func counting(h http.HandlerFunc) (http.HandlerFunc, <-chan struct{}) {
 }
 
 func TestPageProbes(t *testing.T) {
-	saw := make(chan string, 1)
-	h := func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case saw <- r.Method + " " + r.Host + " " + r.URL.String():
-		default:
-		}
-		w.WriteHeader(204)
-	}
 	for name, tt := range map[string]struct {
 		health config.Health
 		want   core.Verdict
@@ -83,7 +75,14 @@ func TestPageProbes(t *testing.T) {
 		"another status": {config.Health{Path: "/", Host: "a", Status: config.Statuses{First: 200, Last: 200}}, core.Barred, "GET a /"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			counted, asked := counting(h)
+			saw := make(chan string, 1) // of the first probe; the later ones ask the same
+			counted, asked := counting(func(w http.ResponseWriter, r *http.Request) {
+				select {
+				case saw <- r.Method + " " + r.Host + " " + r.URL.String():
+				default:
+				}
+				w.WriteHeader(204)
+			})
 			if got := checked(t, plan{endpoints: urls(newBackend(t, counted))}, tt.health, asked); got != tt.want {
 				t.Errorf("verdict: got %v, want %v", got, tt.want)
 			}
