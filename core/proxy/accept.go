@@ -114,13 +114,16 @@ func isPort(text string) bool {
 // token reports whether text is a token of HTTP (RFC 9110, section 5.6.2).
 func token(text string) bool {
 	for i := range len(text) {
-		switch c := text[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
-		default:
+		if !tokenByte(text[i]) {
 			return false
 		}
 	}
 	return text != ""
+}
+
+// tokenByte reports whether c may be in a token.
+func tokenByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // lines is how many lines a header has.

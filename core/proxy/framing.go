@@ -7,7 +7,8 @@ import (
 
 // framing follows the requests of an HTTP/1 connection as they come, from head to body to
 // head, and stops at what is not framed beyond doubt. It knows just enough for that. It
-// decides nothing about what passes: net/http parses that, and is the authority.
+// decides nothing about what passes: net/http parses that, and is the authority. The one
+// thing that it takes out is an empty line before a request.
 //
 // It is here because net/http repairs without a trace what the proxy should not repair,
 // since somebody before it may have repaired it differently (RFC 9112, section 11.2):
@@ -24,6 +25,7 @@ type framing struct {
 	tail [8]byte  // how it ends, without what ends it
 	n    int      // how long it is so far
 
+	ahead                      uint8  // of the first line: 1 for a carriage return that is held back, 2 for an empty line
 	old, chunked, coded, sized bool   // what the head says
 	left                       uint64 // of the body, or of the chunk
 	odd                        bool   // a head expects what net/http refuses; for the guard, which takes it back
@@ -42,13 +44,24 @@ const (
 	inAnother              // another protocol, which is none of its business
 )
 
-// feed takes in what has come, and returns how much of it may be passed on: all, unless
-// there is something wrong. Then what is passed on is never a whole head.
-func (f *framing) feed(b []byte) int {
+// feed takes in what has come, and returns what of it may be passed on, in the same place,
+// and whether all was in order. If not, what is passed on is never a whole head. An empty
+// line before a request is not passed on.
+func (f *framing) feed(b []byte) (passed []byte, ok bool) {
 	for i := 0; i < len(b); {
+		if f.state == inStart && f.n == 0 {
+			empty, ok := f.before(b[i])
+			if !ok {
+				return b[:i], false
+			}
+			if empty {
+				b = append(b[:i], b[i+1:]...)
+				continue
+			}
+		}
 		switch f.state {
 		case inAnother:
-			return len(b)
+			return b, true
 		case inBody, inChunk:
 			n := min(uint64(len(b)-i), f.left)
 			f.left -= n
@@ -65,17 +78,33 @@ func (f *framing) feed(b []byte) int {
 			end := bytes.IndexByte(b[i:], '\n')
 			if end < 0 {
 				f.keep(b[i:])
-				return len(b)
+				return b, true
 			}
 			f.keep(b[i : i+end])
 			if !f.line() {
-				return i + end
+				return b[:i+end], false
 			}
 			f.n = 0
 			i += end + 1
 		}
 	}
-	return len(b)
+	return b, true
+}
+
+// before takes in a byte at the beginning of a line where a request may begin, and reports
+// whether it is of an empty line that has no meaning there, and in order if it is. One such
+// line is forgiven, as servers should (RFC 9112, section 2.2): net/http does it after a
+// POST only.
+func (f *framing) before(c byte) (empty, ok bool) {
+	switch {
+	case f.ahead == 0 && c == '\r':
+		f.ahead = 1
+		return true, true
+	case f.ahead == 1:
+		f.ahead = 2
+		return true, c == '\n'
+	}
+	return false, true
 }
 
 // keep adds to the present line.
@@ -128,7 +157,10 @@ func (f *framing) start(line []byte) bool {
 	}
 	if bytes.HasPrefix(line, []byte("PRI ")) { // HTTP/2, if anything
 		f.state = inAnother
-		return !f.begun
+		return !f.begun && f.ahead == 0
+	}
+	if !bytes.HasPrefix(f.tail[:], []byte("TTP/")) {
+		return false // HTTP/0.9, which net/http might take for the beginning of more
 	}
 	f.old = string(f.tail[:]) == "TTP/1.0\r"
 	f.state, f.begun = inHeader, true
@@ -154,6 +186,9 @@ func (f *framing) header(line []byte, whole bool) bool {
 			return false
 		}
 		f.coded, f.chunked = true, bytes.EqualFold(value, []byte("chunked"))
+		// Where another coding is the last, nobody knows the end (RFC 9112, section 6.3).
+		last := bytes.Trim(value[bytes.LastIndexByte(value, ',')+1:], " \t")
+		return bytes.EqualFold(last, []byte("chunked"))
 	case bytes.EqualFold(name, []byte("Expect")):
 		f.odd = len(value) > 0 && !bytes.Contains(bytes.ToLower(value), []byte("100-continue"))
 	}
@@ -173,14 +208,14 @@ func (f *framing) headEnds() {
 }
 
 // size takes in the line before a chunk: its size in hexadecimal, and extensions, which
-// nobody has a use for.
+// nobody has a use for. What is too long to be looked at is not in order.
 func (f *framing) size(line []byte, whole bool) bool {
-	digits, _, extended := bytes.Cut(line, []byte(";"))
-	if !extended {
-		digits = bytes.TrimRight(digits, " \t")
+	digits := line
+	if end := bytes.IndexAny(line, "; \t"); end >= 0 {
+		digits = line[:end]
 	}
 	n, err := strconv.ParseUint(string(digits), 16, 63)
-	if err != nil || !whole && !extended {
+	if err != nil || !whole || !extensions(line[len(digits):]) {
 		return false
 	}
 	f.state, f.left = inChunk, n+uint64(len("\r\n"))

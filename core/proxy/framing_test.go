@@ -18,9 +18,11 @@ var streams = []struct {
 }{
 	{"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n\r\n", -1},
 	{"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n\r\n\n GET / HTTP/1.1\r\n\r\n", -1},
-	{"POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n3;a\r\n\n\n\n\r\nB \r\n12345678901\r\n0\r\nX: 1\r\n\r\nGET / HTTP/1.1\r\n\r\n", -1},
+	{"POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n3;a\r\n\n\n\n\r\nB ;b\r\n12345678901\r\n0\r\nX: 1\r\n\r\nGET / HTTP/1.1\r\n\r\n", -1},
 	{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\n\n", -1},
-	{"\r\n\r\nGET / HTTP/1.1\r\n\r\n", -1},
+	{"GET / HTTP/2.0\r\n\r\n", -1},
+	{"GET /\r\n\r\n", 6},
+	{"GET / \r\n\r\n", 7},
 	{"GET / HTTP/1.1\nHost: a\r\n\r\n", 14},
 	{"GET / HTTP/1.1\r\nX: 1\r\n\n", 22},
 	{"GET / HTTP/1.1\r\nX: 1\r\n 2\r\n\r\n", 25},
@@ -30,43 +32,79 @@ var streams = []struct {
 	{"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 63},
 	{"POST / HTTP/1.1\r\nContent-Length: 1\r\ncontent-length: 1\r\n\r\n", 54},
 	{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;\n", 49},
+	{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;\r\n", 50},
+	{"POST / HTTP/1.1\r\nTransfer-Encoding: gzip , chunked\r\n\r\n", -1},
+	{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", 50},
 	{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: 1\r\n 2\r\n", 59},
 }
 
 func TestFramingSteps(t *testing.T) {
 	for _, s := range streams {
-		want := s.good
-		if want < 0 {
-			want = len(s.text)
+		want := s.text
+		if s.good >= 0 {
+			want = s.text[:s.good]
 		}
 		var f framing
-		if got := f.feed([]byte(s.text)); got != want {
-			t.Errorf("%q: got %d bytes in order, want %d", s.text, got, want)
+		if got, ok := f.feed([]byte(s.text)); string(got) != want || ok != (s.good < 0) {
+			t.Errorf("%q: got %q passed on, in order %v; want %q", s.text, got, ok, want)
 		}
 	}
 }
 
-// fed is how much of a stream is in order when it comes in pieces.
-func fed(f *framing, text string, pieces func(left int) int) int {
-	good := 0
-	for good < len(text) {
-		n := pieces(len(text) - good)
-		if got := f.feed([]byte(text[good : good+n])); got < n {
-			return good + got
+// An empty line before a request is dropped, and nothing else.
+func TestFramingOfEmptyLines(t *testing.T) {
+	const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	for _, tt := range []struct {
+		text, want string
+		ok         bool
+	}{
+		{"\r\n" + request, request, true},
+		{request + "\r\n" + request, request + request, true},
+		{request + "\r\n", request, true},
+		{"\r", "", true},
+		{"\r\n\r\n" + request, "\r\n" + request, true}, // for net/http to forgive, or not
+		{"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n\r\n\r\n" + request, "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n\r\n" + request, true},
+		{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\r\n" + request, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + request, true},
+		{"\r" + request, "", false},
+		{"\r\r\n" + request, "", false},
+		{"\n" + request, "", false},
+		{request + "\r" + request, request, false},
+		{"\r\nPRI * HTTP/2.0\r\n\r\n", "PRI * HTTP/2.0\r", false},
+	} {
+		var whole, cut framing
+		if got, ok := whole.feed([]byte(tt.text)); string(got) != tt.want || ok != tt.ok {
+			t.Errorf("%q: got %q passed on, in order %v; want %q, %v", tt.text, got, ok, tt.want, tt.ok)
 		}
-		good += n
+		if got, ok := fed(&cut, tt.text, func(int) int { return 1 }); got != tt.want || ok != tt.ok {
+			t.Errorf("%q, byte by byte: got %q passed on, in order %v; want %q, %v", tt.text, got, ok, tt.want, tt.ok)
+		}
 	}
-	return good
+}
+
+// fed is what of a stream is passed on when it comes in pieces, and whether all is in order.
+func fed(f *framing, text string, pieces func(left int) int) (passed string, ok bool) {
+	for text != "" {
+		n := pieces(len(text))
+		got, ok := f.feed([]byte(text[:n]))
+		passed += string(got)
+		if !ok {
+			return passed, false
+		}
+		text = text[n:]
+	}
+	return passed, true
 }
 
 // However a stream is cut up, it is the same stream.
 func TestFramingOfPieces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.SampledFrom(streams).Draw(t, "stream")
+		text := rapid.SampledFrom([]string{"", "\r\n"}).Draw(t, "before") + s.text
 		var whole, cut framing
-		want := whole.feed([]byte(s.text))
-		if got := fed(&cut, s.text, func(left int) int { return rapid.IntRange(1, left).Draw(t, "piece") }); got != want {
-			t.Fatalf("got %d bytes in order, want %d", got, want)
+		want, all := whole.feed([]byte(text))
+		got, ok := fed(&cut, text, func(left int) int { return rapid.IntRange(1, left).Draw(t, "piece") })
+		if got != string(want) || ok != all {
+			t.Fatalf("got %q passed on, in order %v; want %q, %v", got, ok, want, all)
 		}
 		if cut != whole {
 			t.Fatalf("got %+v, want %+v", cut, whole)
@@ -90,12 +128,12 @@ func FuzzFraming(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		var whole, cut framing
-		good := whole.feed([]byte(text))
-		if got := fed(&cut, text, func(int) int { return 1 }); got != good {
-			t.Fatalf("%q: byte by byte got %d, want %d", text, got, good)
+		passed, ok := whole.feed([]byte(text))
+		if got, all := fed(&cut, text, func(int) int { return 1 }); got != string(passed) || all != ok {
+			t.Fatalf("%q: byte by byte got %q, %v; want %q, %v", text, got, all, passed, ok)
 		}
-		spoilt := text[:good]
-		if good < len(text) {
+		spoilt, good := string(passed), len(passed)
+		if !ok {
 			spoilt += spoil
 		}
 		in := bufio.NewReaderSize(strings.NewReader(spoilt), len(spoilt)+1)
@@ -114,7 +152,7 @@ func FuzzFraming(f *testing.F) {
 			if end > good {
 				t.Fatalf("%q: net/http serves a request that ends at %d, of which %d bytes were in order", text, end, good)
 			}
-			if n := follow.feed([]byte(text[at:end])); n != end-at || follow.state != inStart || follow.n != 0 {
+			if got, ok := follow.feed([]byte(spoilt[at:end])); !ok || len(got) != end-at || follow.state != inStart || follow.n != 0 {
 				t.Fatalf("%q: net/http ends a request at %d, where this is in %+v", text, end, follow)
 			}
 			at = end
@@ -126,8 +164,8 @@ func FuzzFraming(f *testing.F) {
 func TestFramingOfLongLines(t *testing.T) {
 	var f framing
 	text := "GET /" + strings.Repeat("a", 1<<16) + " HTTP/1.0\r\nX: " + strings.Repeat("b", 1<<16) + "\r\nTransfer-Encoding: chunked\r\n"
-	if got := f.feed([]byte(text)); got != len(text)-1 {
-		t.Errorf("a coding in HTTP/1.0 after long lines: got %d of %d bytes in order", got, len(text))
+	if got, _ := f.feed([]byte(text)); len(got) != len(text)-1 {
+		t.Errorf("a coding in HTTP/1.0 after long lines: got %d of %d bytes in order", len(got), len(text))
 	}
 	if !bytes.Contains(f.kept[:], []byte("Transfer-Encoding")) {
 		t.Errorf("kept: got %q", f.kept)
@@ -141,7 +179,7 @@ func BenchmarkFraming(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if f.feed(text) != len(text) {
+		if _, ok := f.feed(text); !ok {
 			b.Fatal("it is in order")
 		}
 	}

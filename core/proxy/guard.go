@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -65,27 +66,39 @@ func (c *guarded) Read(p []byte) (int, error) {
 	if c.spoiled.Load() {
 		return c.spoil(p)
 	}
-	n, err := c.Conn.Read(p)
-	if c.off.Load() || n == 0 {
-		return n, err
+	passed, ok, err := c.read(p)
+	if c.off.Load() || len(passed) == 0 && ok {
+		return len(passed), err
 	}
-	good := c.framing.feed(p[:n])
 	if c.framing.odd && c.framing.state != inHeader { // net/http answers that by itself, too
 		c.framing.odd = false
 		c.guard.refused(c, http.StatusExpectationFailed, telemetry.RejectExpect)
 	}
-	if good == n {
-		return n, err
+	if ok {
+		return len(passed), err
 	}
 	c.spoiled.Store(true)
 	c.rest = spoil
 	if s := c.framing.state; s == inStart || s == inHeader || s == inAnother {
 		c.guard.refused(c, http.StatusBadRequest, telemetry.RejectMalformed)
 	} // what is wrong in a body ends its request, and is told there
-	if good == 0 {
+	if len(passed) == 0 {
 		return c.spoil(p)
 	}
-	return good, nil
+	return len(passed), nil
+}
+
+// read reads until there is something to be passed on, or something is wrong.
+func (c *guarded) read(p []byte) (passed []byte, ok bool, err error) {
+	for {
+		n, err := c.Conn.Read(p)
+		if c.off.Load() || n == 0 {
+			return p[:n], true, err
+		}
+		if passed, ok = c.framing.feed(p[:n]); len(passed) > 0 || !ok || err != nil {
+			return passed, ok, err
+		}
+	}
 }
 
 func (c *guarded) spoil(p []byte) (int, error) {
@@ -109,10 +122,29 @@ func (c *guarded) Write(p []byte) (int, error) {
 		status := int(p[9]-'0')*100 + int(p[10]-'0')*10 + int(p[11]-'0')
 		if status == http.StatusRequestHeaderFieldsTooLarge {
 			reason = telemetry.RejectManyHeaders
+			if c.framing.state == inStart {
+				return c.refuseLine(len(p))
+			}
 		}
 		c.guard.refused(c, status, reason)
 	}
 	return c.Conn.Write(p)
+}
+
+// refuseLine answers a first line that is longer than a head may be, where net/http would
+// speak of header fields: by what in it is too long (RFC 9112, section 3). It reports n as
+// written.
+func (c *guarded) refuseLine(n int) (int, error) {
+	status, reason := http.StatusRequestURITooLong, telemetry.RejectManyHeaders
+	if !bytes.Contains(c.framing.kept[:], []byte(" ")) { // no method is that long
+		status, reason = http.StatusBadRequest, telemetry.RejectMalformed
+	}
+	c.guard.refused(c, status, reason)
+	told := fmt.Sprintf("%d %s", status, http.StatusText(status))
+	if _, err := fmt.Fprintf(c.Conn, "HTTP/1.1 %s%s%s", told, ownAnswer, told); err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // NetConn is the connection that is watched over.
