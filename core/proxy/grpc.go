@@ -214,7 +214,8 @@ func (w *response) refuseCall(status int, reason string) {
 	if after := retryAfter(h.Get("Retry-After")); after > 0 {
 		h.Set(grpcPushbackHeader, strconv.FormatInt(after.Milliseconds(), 10))
 	}
-	h.Set("Content-Type", "application/grpc")
+	kind, _, _ := strings.Cut(w.request.Header.Get("Content-Type"), ";") // application/grpc+json will have no other
+	h.Set("Content-Type", kind)
 	h.Set(grpcStatusHeader, strconv.Itoa(grpcCode(status)))
 	h.Set(grpcMessageHeader, fmt.Sprintf("evenkeel: %d %s: %s", status, http.StatusText(status), reason))
 	w.status = status

@@ -170,6 +170,22 @@ func TestRefusedCalls(t *testing.T) {
 	}
 }
 
+// A refusal is of the kind that the call is: there are clients that take no other.
+func TestKindOfRefusedCalls(t *testing.T) {
+	for asked, want := range map[string]string{
+		"application/grpc": "application/grpc", "application/grpc+json": "application/grpc+json", "application/grpc+proto;x=y": "application/grpc+proto",
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.ProtoMajor = 2
+		r.Header.Set("Content-Type", asked)
+		w := httptest.NewRecorder()
+		(&response{ResponseWriter: w, request: r}).refuse(503, "why")
+		if got := w.Result().Header.Get("Content-Type"); got != want {
+			t.Errorf("%s: got %s, want %s", asked, got, want)
+		}
+	}
+}
+
 // framedHealth is an answer to a check in its frame.
 func framedHealth(message string) []byte {
 	return append([]byte{0, 0, 0, 0, byte(len(message))}, message...)
