@@ -23,6 +23,9 @@ func (p *Proxy) accept(r *http.Request, out *response, maxHeaders int) *Route {
 		out.reject(p.options.Unrouted, status, reason)
 		return nil
 	}
+	if r.ProtoMajor == 2 {
+		trim(r.Header)
+	}
 	switch r.Method {
 	case http.MethodConnect:
 		// The client may have begun to talk to the other end already.
@@ -39,7 +42,7 @@ func (p *Proxy) accept(r *http.Request, out *response, maxHeaders int) *Route {
 		return reject(http.StatusBadRequest, telemetry.RejectMethod)
 	case maxHeaders > 0 && lines(r.Header) > maxHeaders:
 		return reject(http.StatusRequestHeaderFieldsTooLarge, telemetry.RejectManyHeaders)
-	case !ok && !(old && r.Host == ""):
+	case !ok && !(old && r.Host == ""), anotherHost(r):
 		return reject(http.StatusBadRequest, telemetry.RejectBadHost)
 	case !old && unmet(r.Header):
 		return reject(http.StatusExpectationFailed, telemetry.RejectExpect)
@@ -63,6 +66,17 @@ func (p *Proxy) accept(r *http.Request, out *response, maxHeaders int) *Route {
 		return reject(http.StatusNotFound, telemetry.RejectNoRoute)
 	}
 	return route
+}
+
+// anotherHost reports whether a request of HTTP/2 has a Host beside its authority that
+// differs from it (RFC 9113, section 8.3.1). In HTTP/1 net/http has taken Host away.
+func anotherHost(r *http.Request) bool {
+	for _, host := range r.Header["Host"] {
+		if !strings.EqualFold(host, r.Host) {
+			return true
+		}
+	}
+	return false
 }
 
 // verbatim sees to it that the path is sent as it came: net/url would encode what no path

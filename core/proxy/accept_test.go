@@ -81,6 +81,29 @@ func TestHeadersAreCounted(t *testing.T) {
 	}
 }
 
+// HTTP/2 can say Host beside the authority, and white space around values.
+func TestOddHeadersOfHTTP2(t *testing.T) {
+	for name, tt := range map[string]struct {
+		header http.Header
+		want   int
+	}{
+		"the same host":        {http.Header{"Host": {"A"}}, 200},
+		"another host":         {http.Header{"Host": {"b"}}, 400},
+		"the same and another": {http.Header{"Host": {"a", "b"}}, 400},
+		"an empty one":         {http.Header{"Host": {""}}, 400},
+		"white space":          {http.Header{"X": {" 1\t", "2", "\t3 4"}}, 200},
+	} {
+		r := asked("GET", "/", "a", tt.header)
+		r.ProtoMajor = 2
+		if _, status := accepted(routed("/"), r); status != tt.want {
+			t.Errorf("%s: got %d, want %d", name, status, tt.want)
+		}
+		if got := strings.Join(r.Header["X"], ","); got != "" && got != "1,2,3 4" {
+			t.Errorf("%s: got %q, want it gone", name, got)
+		}
+	}
+}
+
 func TestUpgradesThatArePassedOn(t *testing.T) {
 	for to, want := range map[string]bool{
 		"websocket": true, "WebSocket": true, "tcp": true, "SPDY/3.1": true,

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -78,6 +79,24 @@ func TestFramingOfEmptyLines(t *testing.T) {
 		if got, ok := fed(&cut, tt.text, func(int) int { return 1 }); got != tt.want || ok != tt.ok {
 			t.Errorf("%q, byte by byte: got %q passed on, in order %v; want %q, %v", tt.text, got, ok, tt.want, tt.ok)
 		}
+	}
+}
+
+// An empty line that is dropped is not the end of a read: net/http watches for the client's
+// leaving with reads of one byte, and takes none for the end of its watch.
+func TestReadsBeyondEmptyLines(t *testing.T) {
+	client, server := net.Pipe()
+	defer client.Close()
+	defer server.Close()
+	go func() {
+		for _, piece := range []string{"\r", "\n", "G"} {
+			io.WriteString(client, piece)
+		}
+	}()
+	c := &guarded{Conn: server, guard: &Guard{}}
+	b := make([]byte, 1)
+	if n, err := c.Read(b); string(b[:n]) != "G" || err != nil {
+		t.Errorf("got %q, %v, want the first byte of the request", b[:n], err)
 	}
 }
 

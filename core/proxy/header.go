@@ -45,6 +45,17 @@ func settle(r *http.Request) {
 	}
 }
 
+// trim takes the white space around values away, which HTTP/1 does not count and HTTP/2 must
+// not have (RFC 9113, section 8.2.1): an endpoint with HTTP/2 might refuse the request, and
+// that would be held against it.
+func trim(h http.Header) {
+	for _, values := range h {
+		for i, v := range values {
+			values[i] = strings.Trim(v, " \t")
+		}
+	}
+}
+
 // upgrades reports whether a request's wish for another protocol is passed on. HTTP/1.0
 // has none. Another version of HTTP would carry requests past the proxy, and TLS would
 // blind it. And where a body comes first, both sides would have to agree about where it
