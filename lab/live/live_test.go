@@ -175,6 +175,7 @@ func TestProxyThatDoesNotStart(t *testing.T) {
 	}{
 		{"it exits at once", "exit 0", "the proxy ended before it was ready (exit status 0): "},
 		{"it fails at once", line + "exit 3", `the proxy ended before it was ready (exit status 3): {"msg":"listening failed"}`},
+		{"it leaves its log to another", line + "sleep 1000 & echo $! >>$(dirname $0)/pid; exit 3", `the proxy ended before it was ready (exit status 3): {"msg":"listening failed"}`},
 		{"it is never ready", line + "exec sleep 1000", `the proxy was not ready within 1s: {"msg":"listening failed"}`},
 		{"it hides behind another", "sleep 1000 2>/dev/null & echo $! >>$(dirname $0)/pid; wait", `the proxy was not ready within 1s: `},
 	} {

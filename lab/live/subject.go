@@ -140,14 +140,34 @@ func (p *subject) follow(started chan<- error, ready chan<- bool) {
 	if err != nil {
 		return
 	}
-	p.read(log, ready)
-	// The end of the log may not be that of the process.
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		p.read(log, ready)
+	}()
+	p.outlive()
+	<-over
 	err = p.command.Wait()
 	select {
 	case ready <- false:
 	default:
 	}
 	p.exited <- err
+}
+
+// outlive waits until the process has ended, and ends what it has left in its group: that
+// would go on serving, and hold the log open. Until the process is waited for, its id, which
+// is the group's, is nobody else's.
+func (p *subject) outlive() {
+	const byID = 1 // P_PID of waitid(2)
+	id := p.command.Process.Pid
+	for {
+		_, _, err := syscall.Syscall6(syscall.SYS_WAITID, byID, uintptr(id), 0, syscall.WEXITED|syscall.WNOWAIT, 0, 0)
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	syscall.Kill(-id, syscall.SIGKILL)
 }
 
 // read follows the proxy's log and finds its addresses there.

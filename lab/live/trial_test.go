@@ -238,7 +238,8 @@ func TestPeerThatFails(t *testing.T) {
 	}
 	t.Run("it dies of the signal to end", func(t *testing.T) {
 		clean := alone(t)
-		pid := peers(t, "haproxy", strings.Replace(fmt.Sprintf(asHAProxy, proxy), "exec ", "", 1)+" &\ntrap - TERM; wait")
+		worker := strings.Replace(fmt.Sprintf(asHAProxy, proxy), "exec ", "", 1) + " &\n"
+		pid := peers(t, "haproxy", worker+"echo $! >>$(dirname $0)/pid; trap - TERM; wait")
 		subject, err := small().Subject("haproxy-leastconn")
 		if err != nil {
 			t.Fatal(err)
