@@ -74,12 +74,12 @@ func (w *response) WriteHeader(status int) {
 	} else if status < 200 {
 		dropHopByHop(w.Header()) // ReverseProxy does that for the final answer
 	}
-	if status == http.StatusContinue && w.body != nil {
-		w.body.permission.grant()
-	}
 	w.awaitWrite(time.Now(), 0)
 	w.ResponseWriter.WriteHeader(status)
 	w.lapse.stop()
+	if status == http.StatusContinue && w.body != nil {
+		w.body.permission.grant() // not before: whoever reads first has net/http say 100, too
+	}
 }
 
 // head completes the head of the final answer.
