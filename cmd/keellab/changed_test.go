@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +73,14 @@ func TestReportOfBrokenRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string][]byte{"truncated rows": rows[:len(rows)-100], "damaged rows": append(bytes.Clone(rows[:len(rows)-8]), "12345678"...), "no rows": nil} {
+	var odd bytes.Buffer // which follows as compressed text may
+	zw := gzip.NewWriter(&odd)
+	io.WriteString(zw, "1,2,3\n")
+	zw.Close()
+	for name, data := range map[string][]byte{
+		"truncated rows": rows[:len(rows)-100], "damaged rows": append(bytes.Clone(rows[:len(rows)-8]), "12345678"...),
+		"a row that is none": slices.Concat(rows, odd.Bytes()), "no rows": nil,
+	} {
 		if err := os.WriteFile(requests[0], data, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -55,13 +55,10 @@ func TestSetAndSweep(t *testing.T) {
 			if line := "set: " + strings.Join(s.Set, ", "); s.Set != nil && !strings.Contains(strings.ReplaceAll(before["report.md"], `\`, ""), line) {
 				t.Errorf("%v: the report does not say %q", c.args, line)
 			}
-			trial, err := record.ReadFile(filepath.Join(out, record.Folder, record.Safe(s.Scenario)+".sim."+s.Subjects[0].Name+fmt.Sprintf(".%d.b0", s.Seed)+record.Extension))
-			if err != nil {
-				t.Fatal(err)
-			}
-			endpoints = append(endpoints, len(trial.Header.Endpoints))
-			if !slices.Equal(trial.Header.Set, s.Set) {
-				t.Errorf("%v: %s: the record says %v", c.args, s.Scenario, trial.Header.Set)
+			header, _ := recorded(t, filepath.Join(out, record.Folder, record.Safe(s.Scenario)+".sim."+s.Subjects[0].Name+fmt.Sprintf(".%d.b0", s.Seed)+record.Extension))
+			endpoints = append(endpoints, len(header.Endpoints))
+			if !slices.Equal(header.Set, s.Set) {
+				t.Errorf("%v: %s: the record says %v", c.args, s.Scenario, header.Set)
 			}
 			if s.Set != nil && !strings.Contains(before["report.md"], "What "+strings.Split(s.Scenario, "{")[0]+" is.") {
 				t.Errorf("%v: %s: the report does not have the scenario's comment", c.args, s.Scenario)

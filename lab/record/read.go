@@ -44,31 +44,32 @@ func (e *Error) Unwrap() error { return e.Err }
 // bomb does not.
 const maxLine = 16 << 20
 
-// Read reads what Write wrote. Anything else is an *Error.
-func Read(r io.Reader) (*Trial, error) {
+// Read reads what Write wrote and tells each request as it comes, so that a trial need not
+// fit into memory. Anything else is an *Error; what was told before it is then not to be
+// relied upon.
+func Read(r io.Reader, each func(Request)) (Header, error) {
 	rd, err := open(r)
 	if err != nil {
-		return nil, err
+		return Header{}, err
 	}
-	t := &Trial{Header: rd.header}
 	last := int64(-1)
 	for {
 		line, err := rd.next("a row")
 		if err != nil {
-			return nil, err
+			return Header{}, err
 		}
 		if line == nil {
-			return t, nil
+			return rd.header, nil
 		}
 		var q Request
 		if err := q.parse(line); err != nil {
-			return nil, rd.fail(columns, err)
+			return Header{}, rd.fail(columns, err)
 		}
 		if expected := q.wrong(last, len(rd.header.Endpoints)); expected != "" {
-			return nil, rd.fail(expected, fmt.Errorf("got %q", line))
+			return Header{}, rd.fail(expected, fmt.Errorf("got %q", line))
 		}
 		last = q.Seq
-		t.Requests = append(t.Requests, q)
+		each(q)
 	}
 }
 
@@ -210,15 +211,15 @@ func parseInt(b []byte) (int64, bool) {
 	return v, true
 }
 
-// ReadFile reads one record.
-func ReadFile(path string) (*Trial, error) {
+// ReadFile is Read of a file, which its errors name.
+func ReadFile(path string, each func(Request)) (Header, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("record: %w", err)
+		return Header{}, fmt.Errorf("record: %w", err)
 	}
 	defer f.Close()
-	t, err := Read(f)
-	return t, inFile(err, path)
+	h, err := Read(f, each)
+	return h, inFile(err, path)
 }
 
 // inFile adds the file to an error of this package.
@@ -229,9 +230,9 @@ func inFile(err error, path string) error {
 	return err
 }
 
-// CheckFolder looks at every record in the results folder dir: that its header can be read,
-// that it is the one of its name, and that nothing is missing or damaged (by the sum that
-// gzip keeps); what the rows say is left to Read. A folder without records is fine.
+// CheckFolder reads every record in the results folder dir: each has to be the one of its
+// name, whole and undamaged (by the sum that gzip keeps), with nothing but rows that Write
+// would have written. A folder without records is fine.
 func CheckFolder(dir string) error {
 	folder := filepath.Join(dir, Folder)
 	files, err := os.ReadDir(folder)
@@ -252,20 +253,12 @@ func CheckFolder(dir string) error {
 var named = regexp.MustCompile(`\.b\d+` + regexp.QuoteMeta(Extension) + `$`)
 
 func checkFile(path string) error {
-	f, err := os.Open(path)
+	h, err := ReadFile(path, func(Request) {})
 	if err != nil {
-		return fmt.Errorf("record: %w", err)
+		return err
 	}
-	defer f.Close()
-	rd, err := open(f)
-	if err != nil {
-		return inFile(err, path)
-	}
-	if name, err := FileName(&rd.header); err != nil || name != filepath.Base(path) {
+	if name, err := FileName(&h); err != nil || name != filepath.Base(path) {
 		return inFile(&Error{Line: 1, Expected: "the header of the trial in its name", Err: err}, path)
-	}
-	if _, err := io.Copy(io.Discard, rd.lines); err != nil {
-		return inFile(&Error{Line: rd.line, Expected: "rows to the end", Err: err}, path)
 	}
 	return nil
 }
