@@ -34,15 +34,12 @@ func TestAudit(t *testing.T) {
 		s := plain(2, 1, "constant", 4*ms, 100, 100*ms)
 		var w *world
 		left := 10
-		w, err := newWorld(s, subject(t, s, "random"), scenario.NewChance(1), func(record.Request) {
+		w = unwatched(t, s, subject(t, s, "random"), 1, func(record.Request) {
 			if left--; left == 0 { // with the last request
 				c.tamper(w)
 			}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = w.play(t.Context())
+		_, err := w.play(t.Context())
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: %v", c.name, err)
@@ -86,14 +83,11 @@ func TestStopped(t *testing.T) {
 			c.change(s)
 			ended := 0
 			var w *world
-			w, err := newWorld(s, subject(t, s, "random"), scenario.NewChance(1), func(r record.Request) {
+			w = unwatched(t, s, subject(t, s, "random"), 1, func(r record.Request) {
 				if r.Code == 0 && w.unstable != "" && r.Done == w.now {
 					ended++
 				}
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
 			w.most = c.most
 			out, err := w.play(t.Context())
 			if err != nil {
@@ -147,10 +141,7 @@ func wearing(d time.Duration) *scenario.Scenario {
 // used again.
 func TestPlacesAreUsedAgain(t *testing.T) {
 	s := wearing(20 * time.Second)
-	w, err := newWorld(s, subject(t, s, "random"), scenario.NewChance(1), func(record.Request) {})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := unwatched(t, s, subject(t, s, "random"), 1, func(record.Request) {})
 	most, patience, waits := 0, 0, 0
 	for w.step() {
 		most = max(most, w.flights.live)

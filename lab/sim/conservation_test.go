@@ -93,7 +93,7 @@ func TestConservation(t *testing.T) {
 		}
 		one.Policies.Concurrency = s.Proxy.Concurrency
 		var requests []record.Request
-		w, err := newWorld(s, one, scenario.NewChance(seed), func(r record.Request) { requests = append(requests, r) })
+		w, err := newWorld(s, one, scenario.NewChance(seed), false, func(r record.Request) { requests = append(requests, r) })
 		if err != nil {
 			t.Fatal(err)
 		}

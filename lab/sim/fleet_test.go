@@ -98,10 +98,7 @@ func TestLives(t *testing.T) {
 		{Kind: scenario.Remove, Servers: []int{1}, From: 5 * ms, To: 15 * ms},
 		{Kind: scenario.Restart, Proxies: []int{1, 2}, From: 25 * ms, Stagger: 20 * ms},
 	}
-	w, err := newWorld(s, subject(t, s, "p2c-ewma"), scenario.NewChance(1), func(record.Request) {})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := unwatched(t, s, subject(t, s, "p2c-ewma"), 1, func(record.Request) {})
 	first := w.proxies[0].router
 	routers := []any{first, w.proxies[1].router, w.proxies[2].router}
 	for _, c := range []struct {
@@ -146,10 +143,7 @@ func TestHedges(t *testing.T) {
 		s.Proxy.Hedge = &config.Hedge{AfterPercentile: 0.5, MinDelay: 10 * ms, MaxRatio: 1}
 		s.Faults = []scenario.Fault{{Kind: scenario.Slow, Servers: []int{0}, From: 495 * ms, Factor: 100}}
 		var requests []record.Request
-		w, err := newWorld(s, subject(t, s, "round-robin"), scenario.NewChance(1), func(r record.Request) { requests = append(requests, r) })
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := unwatched(t, s, subject(t, s, "round-robin"), 1, func(r record.Request) { requests = append(requests, r) })
 		if _, err := w.play(t.Context()); err != nil {
 			t.Fatal(err)
 		}

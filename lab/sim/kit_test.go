@@ -36,11 +36,26 @@ func subject(t testing.TB, s *scenario.Scenario, text string) scenario.Subject {
 	return subject
 }
 
+// unwatched is a trial before its first event, into which nobody looks.
+func unwatched(t testing.TB, s *scenario.Scenario, subject scenario.Subject, seed uint64, each func(record.Request)) *world {
+	t.Helper()
+	w, err := newWorld(s, subject, scenario.NewChance(seed), false, each)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
 // play plays a trial and returns its requests in their order.
 func play(t testing.TB, s *scenario.Scenario, text string, seed uint64) *record.Trial {
 	t.Helper()
+	return playBy(t, Driver{}, s, text, seed)
+}
+
+func playBy(t testing.TB, d Driver, s *scenario.Scenario, text string, seed uint64) *record.Trial {
+	t.Helper()
 	trial := new(record.Trial)
-	header, err := Driver{}.Play(context.Background(), s, subject(t, s, text), seed, func(r record.Request) {
+	header, err := d.Play(context.Background(), s, subject(t, s, text), seed, func(r record.Request) {
 		trial.Requests = append(trial.Requests, r)
 	})
 	if err != nil {

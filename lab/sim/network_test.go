@@ -197,10 +197,7 @@ func (s watcher) Probed(m *core.Member, now core.Instant, r core.LoadReport, ok 
 // spied plays a scenario of one proxy with a spy in it.
 func spied(t *testing.T, s *scenario.Scenario, again int) *spy {
 	t.Helper()
-	w, err := newWorld(s, subject(t, s, "round-robin"), scenario.NewChance(1), func(record.Request) {})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := unwatched(t, s, subject(t, s, "round-robin"), 1, func(record.Request) {})
 	x := &spy{again: again, wake: core.Instant(ms)}
 	w.proxies[0].router = core.NewRouter(core.Config{
 		Driver: core.Driver{Source: w.proxies[0].source}, Picker: &pick.RoundRobin{}, Prober: watcher{x},
@@ -292,10 +289,7 @@ func TestProbes(t *testing.T) {
 func TestProbesAreDue(t *testing.T) {
 	s := plain(10, 4, "exponential", 10*ms, 1000, time.Second)
 	s.Servers.Reports.Enabled = true
-	w, err := newWorld(s, subject(t, s, "prequal"), scenario.NewChance(1), func(record.Request) {})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := unwatched(t, s, subject(t, s, "prequal"), 1, func(record.Request) {})
 	if _, err := w.play(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -351,10 +345,7 @@ func TestReportLoss(t *testing.T) {
 	s.Servers.Reports = scenario.Reports{Enabled: true, Loss: 1.0 / 3}
 	var lost [2][]bool
 	for i, name := range []string{"random", "p2c-ewma"} {
-		w, err := newWorld(s, subject(t, s, name), scenario.NewChance(4), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := unwatched(t, s, subject(t, s, name), 4, nil)
 		for n := range uint64(6000) { // ten tries of each request at three servers
 			r := w.report(&flight{place: n / 30, try: int(n / 3 % 10)}, int(n%3))
 			lost[i] = append(lost[i], !r.Known)
@@ -382,10 +373,7 @@ func TestJobs(t *testing.T) {
 	lucks := map[core.Key]bool{}
 	var want []model.Job
 	for _, name := range strategies {
-		w, err := newWorld(s, subject(t, s, name), scenario.NewChance(4), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := unwatched(t, s, subject(t, s, name), 4, nil)
 		var got []model.Job
 		for place := range uint64(20) {
 			_, work := w.demands.Of(place)

@@ -82,10 +82,7 @@ func TestOraclePicks(t *testing.T) {
 			if c.change != nil {
 				c.change(s)
 			}
-			w, err := newWorld(s, subject(t, s, scenario.Oracle), scenario.NewChance(1), func(record.Request) {})
-			if err != nil {
-				t.Fatal(err)
-			}
+			w := unwatched(t, s, subject(t, s, scenario.Oracle), 1, func(record.Request) {})
 			w.now = at
 			for i, jobs := range c.work {
 				for n, work := range jobs {
@@ -113,10 +110,7 @@ func TestOraclePicks(t *testing.T) {
 // With nobody to pick there is no pick; and of equals it takes any.
 func TestOracleTies(t *testing.T) {
 	s := plain(4, 1, "constant", ms, 1, time.Minute)
-	w, err := newWorld(s, subject(t, s, scenario.Oracle), scenario.NewChance(1), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := unwatched(t, s, subject(t, s, scenario.Oracle), 1, nil)
 	w.oracle.asking = &flight{proxy: w.proxies[0], work: ms}
 	by := map[int]int{}
 	for range 400 {
@@ -149,10 +143,7 @@ func TestOracleAtADistance(t *testing.T) {
 	s.Network.Delay = 30 * ms
 	for seed := range uint64(20) {
 		var took []time.Duration
-		w, err := newWorld(s, subject(t, s, scenario.Oracle), scenario.NewChance(seed), func(r record.Request) { took = append(took, r.ResponseTime()) })
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := unwatched(t, s, subject(t, s, scenario.Oracle), seed, func(r record.Request) { took = append(took, r.ResponseTime()) })
 		if _, err := w.play(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func run(ctx context.Context, s *scenario.Scenario, subject scenario.Subject, se
 	if subject.Peer != nil {
 		return Outcome{}, fmt.Errorf("sim: %s is another proxy, which is played over real HTTP only", subject.Name)
 	}
-	w, err := newWatchedWorld(s, subject, scenario.NewChance(seed), watching, each)
+	w, err := newWorld(s, subject, scenario.NewChance(seed), watching, each)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -127,11 +127,7 @@ type world struct {
 	books     books
 }
 
-func newWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Chance, each func(record.Request)) (*world, error) {
-	return newWatchedWorld(s, subject, chance, false, each)
-}
-
-func newWatchedWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Chance, watching bool, each func(record.Request)) (*world, error) {
+func newWorld(s *scenario.Scenario, subject scenario.Subject, chance scenario.Chance, watching bool, each func(record.Request)) (*world, error) {
 	w := &world{
 		scenario: s, subject: subject, chance: chance, demands: s.Demands(chance), each: each,
 		most:    bounds{MaxInFlight, scenario.MaxRequests},

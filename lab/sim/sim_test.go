@@ -80,10 +80,7 @@ func TestCommonFaults(t *testing.T) {
 	var want []model.Done
 	var told []scenario.Change
 	for _, name := range strategies {
-		w, err := newWorld(s, subject(t, s, name), scenario.NewChance(5), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := unwatched(t, s, subject(t, s, name), 5, nil)
 		var got []model.Done
 		for i, server := range w.servers {
 			for at := core.Instant(0); at < core.Instant(s.Duration); at += core.Instant(7 * ms) {
@@ -336,10 +333,7 @@ func TestProxies(t *testing.T) {
 	var by [2][3]int
 	var order [2][]int
 	for i, name := range []string{"random", "p2c-ewma"} {
-		w, err := newWorld(s, subject(t, s, name), scenario.NewChance(4), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := unwatched(t, s, subject(t, s, name), 4, nil)
 		if w.proxies[0].router == w.proxies[1].router || *w.proxies[0].source == *w.proxies[1].source {
 			t.Error("two proxies share what they have learned, or their chance")
 		}
@@ -431,10 +425,7 @@ func TestCancel(t *testing.T) {
 	s := plain(2, 1, "constant", ms, 1000, time.Hour)
 	for _, most := range []int{0, 1, 3} {
 		requests := 0
-		w, err := newWorld(s, subject(t, s, "random"), scenario.NewChance(1), func(record.Request) { requests++ })
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := unwatched(t, s, subject(t, s, "random"), 1, func(record.Request) { requests++ })
 		if err := w.run(&impatient{context.Background(), 0, most}); !errors.Is(err, context.Canceled) {
 			t.Errorf("after %d: got %v, want it cancelled", most, err)
 		}

@@ -1,9 +1,6 @@
 package sim
 
 import (
-	"cmp"
-	"context"
-	"slices"
 	"testing"
 	"time"
 
@@ -16,16 +13,8 @@ import (
 // playWatched is play with a look inside.
 func playWatched(t testing.TB, s *scenario.Scenario, text string, seed uint64) *record.Trial {
 	t.Helper()
-	trial := new(record.Trial)
-	header, err := Driver{Watch: true}.Play(context.Background(), s, subject(t, s, text), seed, func(r record.Request) {
-		trial.Requests = append(trial.Requests, r)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	trial.Header = header
-	slices.SortFunc(trial.Requests, func(a, b record.Request) int { return cmp.Compare(a.Seq, b.Seq) })
-	if wrong := header.Inside.Wrong(s.Duration, s.Servers.Count); wrong != "" {
+	trial := playBy(t, Driver{Watch: true}, s, text, seed)
+	if wrong := trial.Header.Inside.Wrong(s.Duration, s.Servers.Count); wrong != "" {
 		t.Fatalf("%s: expected %s", text, wrong)
 	}
 	return trial
