@@ -16,8 +16,11 @@ const (
 	sec = core.Instant(time.Second)
 )
 
+// penalty is what a failure counts as in these tests.
+const penalty = 5 * time.Second
+
 // classic is an average with a decay of ten seconds and the guards that need no pool.
-var classic = ewma.Settings{Decay: 10 * time.Second, Penalty: ewma.DefaultPenalty, Age: true, Drift: true, Seed: true}
+var classic = ewma.Settings{Decay: 10 * time.Second, Penalty: penalty, Age: true, Drift: true, Seed: true}
 
 // direct is a picker that takes the slot it is told.
 type direct struct{ slot int }

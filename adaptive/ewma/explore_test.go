@@ -65,9 +65,6 @@ func TestExploreNew(t *testing.T) {
 
 // Without the setting nobody is ever free.
 func TestExploreOff(t *testing.T) {
-	if got := ewma.Defaults().Explore; got != 0 {
-		t.Errorf("default: got %v, want 0", got)
-	}
 	r := newRig(t, "a")
 	r.answer(t, sec, 0, 100*time.Millisecond, ok)
 	exactly(t, "an hour later", r.member(0).Cost(3600*sec), 0.1)

@@ -188,8 +188,12 @@ func TestFailuresNeverLower(t *testing.T) {
 }
 
 func TestSettingsValidate(t *testing.T) {
-	if err := ewma.Defaults().Validate(); err != nil {
-		t.Errorf("the defaults: %v", err)
+	on := ewma.Settings{
+		Decay: time.Second, Samples: 10, Near: 0.1, Penalty: penalty, Peak: true, Age: true, Drift: true, Seed: true,
+		Explore: time.Second, Ramp: time.Second,
+	}
+	if err := on.Validate(); err != nil {
+		t.Errorf("everything on: %v", err)
 	}
 	off := ewma.Settings{Decay: 1}
 	if err := off.Validate(); err != nil {
@@ -205,7 +209,7 @@ func TestSettingsValidate(t *testing.T) {
 		"explore":    func(s *ewma.Settings) { s.Explore = -1 },
 		"ramp":       func(s *ewma.Settings) { s.Ramp = -1 },
 	} {
-		s := ewma.Defaults()
+		s := on
 		if change(&s); s.Validate() == nil {
 			t.Errorf("%s: got no error", name)
 		}

@@ -6,7 +6,8 @@ import (
 )
 
 // Settings of the estimators of one pool. The guards can be switched off one by one, so
-// that the lab can show what each is good for; New takes the zero value of each as off.
+// that the lab can show what each is good for; New takes the zero value of each as off. What
+// a pool has that says nothing is for config.Guards to say.
 type Settings struct {
 	// Decay is the time constant of the average: after it, 63 % of an old estimate is
 	// forgotten. Above 0.
@@ -40,35 +41,12 @@ type Settings struct {
 	Ramp time.Duration
 }
 
-// Defaults, as the lab has found them (see README.md in the folder above).
-const (
-	// DefaultDecay is shorter than the 10 s of Finagle, tower, linkerd and brpc: with
-	// Samples it remembers no less where there is little traffic, and where there is
-	// enough, what is older than some seconds is no news.
-	DefaultDecay = 3 * time.Second
-	// DefaultSamples is enough for an average of exponential times to be within a
-	// quarter of their mean (1/sqrt(2·samples) is 0.22).
-	DefaultSamples = 10
-	// DefaultNear is about what averages of equal members differ by, by chance.
-	DefaultNear = 0.1
-	// DefaultPenalty is linkerd's load biaser's.
-	DefaultPenalty = 5 * time.Second
-)
-
 // MaxPenalty is the most that a Retry-After counts as (linkerd's load biaser, 2026).
 const MaxPenalty = 300 * time.Second
 
 // MaxStretch is how many times as long as Decay the average may remember for the sake of
 // Samples.
 const MaxStretch = 20
-
-// Defaults are the settings of a pool that says nothing.
-func Defaults() Settings {
-	return Settings{
-		Decay: DefaultDecay, Samples: DefaultSamples, Near: DefaultNear, Penalty: DefaultPenalty,
-		Age: true, Drift: true, Seed: true,
-	}
-}
 
 // Validate reports what is wrong with the settings.
 func (s Settings) Validate() error {

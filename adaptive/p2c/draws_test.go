@@ -185,13 +185,13 @@ func TestWeights(t *testing.T) {
 
 func TestSettingsValidate(t *testing.T) {
 	for s, want := range map[p2c.Settings]bool{
-		{Choices: p2c.DefaultChoices, MostChoices: p2c.DefaultMostChoices, ScanUpTo: p2c.DefaultScanUpTo}: true,
-		{Choices: 2, MostChoices: 2}:                             true,
-		{Choices: 1, MostChoices: 2}:                             false,
-		{Choices: 3, MostChoices: 2}:                             false,
-		{Choices: 2, MostChoices: pick.MaxChoices + 1}:           false,
-		{Choices: 2, MostChoices: 2, ScanUpTo: -1}:               false,
-		{Choices: pick.MaxChoices, MostChoices: pick.MaxChoices}: true,
+		{Choices: 2, MostChoices: pick.MaxChoices, ScanUpTo: 1000}: true,
+		{Choices: 2, MostChoices: 2}:                               true,
+		{Choices: 1, MostChoices: 2}:                               false,
+		{Choices: 3, MostChoices: 2}:                               false,
+		{Choices: 2, MostChoices: pick.MaxChoices + 1}:             false,
+		{Choices: 2, MostChoices: 2, ScanUpTo: -1}:                 false,
+		{Choices: pick.MaxChoices, MostChoices: pick.MaxChoices}:   true,
 	} {
 		if got := s.Validate() == nil; got != want {
 			t.Errorf("%+v: valid: got %v, want %v", s, got, want)

@@ -36,13 +36,6 @@ type Settings struct {
 	ScanUpTo int
 }
 
-// Defaults, as the lab has found them (see README.md in the folder above).
-const (
-	DefaultChoices     = 2
-	DefaultMostChoices = pick.MaxChoices
-	DefaultScanUpTo    = 1000
-)
-
 // Validate reports what is wrong with the settings.
 func (s Settings) Validate() error {
 	if s.Choices < 2 || s.MostChoices < s.Choices || s.MostChoices > pick.MaxChoices || s.ScanUpTo < 0 {

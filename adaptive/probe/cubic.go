@@ -21,14 +21,6 @@ type CubicSettings struct {
 	Penalty time.Duration
 }
 
-// Defaults of CubicSettings.
-const (
-	DefaultProxies = 1
-	// DefaultSmoothing is that of Elasticsearch's adaptive replica selection; the authors'
-	// simulator and Cassandra's C3 have 0.9, which is little more than the last sample.
-	DefaultSmoothing = 0.3
-)
-
 // Validate reports what is wrong with the settings.
 func (s CubicSettings) Validate() error {
 	if !(s.Proxies >= 1) || !(s.Smoothing > 0 && s.Smoothing <= 1) || s.Penalty < 0 {

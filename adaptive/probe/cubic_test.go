@@ -45,7 +45,7 @@ func TestCubic(t *testing.T) {
 
 // Of two, the one that says that it has a queue is left alone.
 func TestCubicGoesByReports(t *testing.T) {
-	settings := CubicSettings{Proxies: 1, Smoothing: DefaultSmoothing}
+	settings := CubicSettings{Proxies: 1, Smoothing: 0.3}
 	r := newRig(t, 2, NewCubicScan(), func(m *core.Member) core.Estimator { return NewCubic(m, settings) })
 	r.reports(0, load(9, -1, 0.001, -1, -1))
 	r.reports(1, load(1, -1, 0.001, -1, -1))

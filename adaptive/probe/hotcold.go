@@ -39,14 +39,6 @@ type HotColdSettings struct {
 // MaxPool is the most entries that the pool may have.
 const MaxPool = 64
 
-// Defaults are those of the paper's testbed, but for Rate and Quantile, which are lower, as
-// the lab has found them (see config.ByReports), Remove, which is of the paper's sweep of the
-// probing rate, and Limit, Idle and Aversion, which are ours.
-var Defaults = HotColdSettings{
-	Pool: 16, Rate: 2, Limit: 1000, Remove: 0.25, Age: time.Second, Idle: 250 * time.Millisecond,
-	Quantile: 0.6, Aversion: time.Second,
-}
-
 // Validate reports what is wrong with the settings.
 func (s HotColdSettings) Validate() error {
 	if s.Pool < 2 || s.Pool > MaxPool || !(s.Rate > 0) || !(s.Limit > 0) || !(s.Remove >= 0) || s.Age <= 0 || s.Idle <= 0 ||

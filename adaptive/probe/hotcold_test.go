@@ -17,9 +17,15 @@ func newHotCold(t testing.TB, n int, s HotColdSettings) (*rig, *HotCold) {
 	return r, p
 }
 
+// usual are settings about those of the paper's testbed.
+var usual = HotColdSettings{
+	Pool: 16, Rate: 2, Limit: 1000, Remove: 0.25, Age: time.Second, Idle: 250 * time.Millisecond,
+	Quantile: 0.6, Aversion: time.Second,
+}
+
 // still is without probes for requests and without removals, so that a test decides.
 func still() HotColdSettings {
-	s := Defaults
+	s := usual
 	s.Rate, s.Remove, s.Quantile = 1e-9, 0, 0.5
 	return s
 }
@@ -160,7 +166,7 @@ func TestRemoval(t *testing.T) {
 // probed who may take no work, nor anybody while too many are unanswered, nor where there is
 // no choice.
 func TestProbes(t *testing.T) {
-	s := Defaults
+	s := usual
 	s.Rate = 2.5
 	r, p := newHotCold(t, 20, s)
 	kicked := 0
@@ -226,19 +232,19 @@ func TestProbes(t *testing.T) {
 
 // Beyond the limit a request brings about fewer, and takes out fewer.
 func TestProbeLimit(t *testing.T) {
-	_, p := newHotCold(t, 20, Defaults)
+	_, p := newHotCold(t, 20, usual)
 	p.Survey(0, core.Survey{Rate: 4000})
 	if got := p.state.rate; got != 0.25 {
 		t.Errorf("at 4,000 requests a second: got %v probes each, want 0.25", got)
 	}
 	p.Survey(0, core.Survey{Rate: 10})
-	if got := p.state.rate; got != Defaults.Rate {
-		t.Errorf("at 10: got %v, want %v", got, Defaults.Rate)
+	if got := p.state.rate; got != usual.Rate {
+		t.Errorf("at 10: got %v, want %v", got, usual.Rate)
 	}
 }
 
 func TestHotColdAllocatesNothing(t *testing.T) {
-	r, p := newHotCold(t, 50, Defaults)
+	r, p := newHotCold(t, 50, usual)
 	src := rand.NewPCG(3, 4)
 	var l core.Lease
 	var ask core.Ask
@@ -263,7 +269,7 @@ func TestHotColdAllocatesNothing(t *testing.T) {
 func TestHotColdHolds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 40).Draw(rt, "members")
-		r, p := newHotCold(t, n, Defaults)
+		r, p := newHotCold(t, n, usual)
 		src := rand.NewPCG(5, 6)
 		var away []*core.Member
 		for range 100 {
@@ -309,7 +315,7 @@ func TestHotColdHolds(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	if err := Defaults.Validate(); err != nil {
+	if err := usual.Validate(); err != nil {
 		t.Error(err)
 	}
 	for i, change := range []func(*HotColdSettings){
@@ -318,7 +324,7 @@ func TestValidate(t *testing.T) {
 		func(s *HotColdSettings) { s.Age = 0 }, func(s *HotColdSettings) { s.Idle = 0 }, func(s *HotColdSettings) { s.Quantile = 1.1 },
 		func(s *HotColdSettings) { s.Aversion = -1 },
 	} {
-		s := Defaults
+		s := usual
 		change(&s)
 		if s.Validate() == nil {
 			t.Errorf("%d: got no error", i)

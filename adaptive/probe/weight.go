@@ -24,15 +24,8 @@ type WeightSettings struct {
 	Update time.Duration
 }
 
-// The defaults of gRPC proposal A58, and of Envoy's client_side_weighted_round_robin.
-const (
-	DefaultPenalty    = 1.0
-	DefaultBlackout   = 10 * time.Second
-	DefaultExpiration = 3 * time.Minute
-	DefaultUpdate     = time.Second
-	// LeastUpdate is the least Update, in A58 as here.
-	LeastUpdate = 100 * time.Millisecond
-)
+// LeastUpdate is the least Update, in gRPC proposal A58 as here.
+const LeastUpdate = 100 * time.Millisecond
 
 // What a weight is kept within: numbers from outside are not to add up to infinity, nor to
 // come to nothing.

@@ -12,15 +12,17 @@ import (
 type Guards struct {
 	// Samples is how many samples an estimate remembers at least, 0 to 10000: where an
 	// endpoint is asked too rarely for so many within decay, it remembers for longer,
-	// up to twenty times. Default 10; 0: never longer.
+	// up to twenty times. Default 10, so that the average of exponential times is within a
+	// quarter of their mean (1/sqrt(2·samples) is 0.22); 0: never longer.
 	Samples int `yaml:"samples,omitempty" doc:"samples that an estimate remembers at least, however rarely they come; 0: no more than decay holds"`
 
 	// Near is how far from the pool's median a latency counts as the median, as a share
-	// of it, 0 to below 1. Default 0.1; 0: every difference counts.
+	// of it, 0 to below 1. Default 0.1, about what averages of equal endpoints differ by,
+	// by chance; 0: every difference counts.
 	Near float64 `yaml:"near,omitempty" doc:"how far from the median, as a share of it, a latency counts as the median; 0: every difference counts"`
 
-	// Penalty is the least that a failure counts as, 0 to 1h. Default 5s, as in linkerd;
-	// 0: a failure counts as its time.
+	// Penalty is the least that a failure counts as, 0 to 1h. Default 5s, as in linkerd's
+	// load biaser; 0: a failure counts as its time.
 	Penalty time.Duration `yaml:"penalty,omitempty" doc:"the least that a failure counts as; 0: it counts as its time"`
 
 	// Peak takes a latency above the estimate for the new estimate, as Finagle does.

@@ -20,7 +20,7 @@ type ByReports struct {
 }
 
 // WeightsByReports are the settings of orca-weighted-round-robin, with the defaults of gRPC
-// proposal A58.
+// proposal A58 and of Envoy's client_side_weighted_round_robin.
 type WeightsByReports struct {
 	// ErrorPenalty is the utilisation that an endpoint which fails all its requests is
 	// taken to have besides its own, 0 to 1000. Default 1.
@@ -46,7 +46,9 @@ type C3 struct {
 	// pending stands for so many times as much. Default 1.
 	Proxies int `yaml:"proxies,omitempty" doc:"how many proxies share the endpoints; only for c3"`
 
-	// Smoothing is how much of a mean its latest sample is, above 0 to 1. Default 0.3.
+	// Smoothing is how much of a mean its latest sample is, above 0 to 1. Default 0.3, as in
+	// Elasticsearch's adaptive replica selection; the authors' simulator and Cassandra's C3
+	// have 0.9, which is little more than the last sample.
 	Smoothing float64 `yaml:"smoothing,omitempty" doc:"how much of a mean its latest sample is, above 0 to 1; only for c3"`
 }
 

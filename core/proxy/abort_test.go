@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evenkeel/evenkeel/adaptive/ewma"
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
 )
@@ -28,7 +27,7 @@ func warm(t *testing.T, g *rig) float64 {
 	t.Helper()
 	wantStatus(t, g.get(t, "/warm"), 200)
 	g.settled(t)
-	g.skip(ewma.DefaultDecay)
+	g.skip(config.NewStrategy("p2c-ewma").Decay)
 	before, known := g.router.View().Members[0].Latency(g.now())
 	if !known {
 		t.Fatal("the first answer has taught no latency")
