@@ -288,6 +288,7 @@ func TestManyHedgesLeaveNothingBehind(t *testing.T) {
 		p.Hedge = &config.Hedge{AfterPercentile: 0.95, MinDelay: 10 * time.Millisecond, MaxRatio: 1}
 	}})
 	g.learn(t)
+	wantStatus(t, g.get(t, "/"), 200) // takes the percentile: who comes meanwhile is not hedged
 	hole.Store(true)
 	const clients, each = 8, 12
 	var wg sync.WaitGroup
