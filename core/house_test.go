@@ -114,6 +114,10 @@ func table(t *testing.T, heading string) map[string]string {
 func TestImports(t *testing.T) {
 	ours := table(t, "| package | one sentence |")
 	packages := sources(t)
+	kits := map[string]bool{} // for tests alone
+	for pkg, files := range packages {
+		kits[pkg] = slices.Contains(imports(files), "testing")
+	}
 	for pkg, files := range packages {
 		cell, ok := ours[pkg]
 		if !ok {
@@ -124,6 +128,9 @@ func TestImports(t *testing.T) {
 			below, mine := strings.CutPrefix(p, module+"/")
 			if mine && !allowed(patterns(cell), below) {
 				t.Errorf("%s imports %s: its row in core/README.md allows %q", pkg, below, cell)
+			}
+			if mine && kits[below] {
+				t.Errorf("%s imports %s, which is for tests alone: it imports testing", pkg, below)
 			}
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/evenkeel/evenkeel/core/witness"
 	"github.com/evenkeel/evenkeel/lab/backend"
 	"github.com/evenkeel/evenkeel/lab/scenario"
 )
@@ -120,7 +121,7 @@ func startTuned(t *testing.T, urls []string, file, program string, args ...strin
 	}
 	address = free.Addr().String()
 	free.Close()
-	var said tail
+	var said witness.Log
 	c := exec.Command(path, append(args, file)...)
 	c.Dir, c.Stdout, c.Stderr = configured(t, file, address, urls), &said, &said
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -129,14 +130,14 @@ func startTuned(t *testing.T, urls []string, file, program string, args ...strin
 	}
 	t.Cleanup(func() {
 		c.Process.Signal(syscall.SIGTERM) // nginx ends its workers then
-		kill := time.AfterFunc(bound, func() { syscall.Kill(-c.Process.Pid, syscall.SIGKILL) })
+		kill := time.AfterFunc(witness.Bound, func() { syscall.Kill(-c.Process.Pid, syscall.SIGKILL) })
 		defer kill.Stop()
 		c.Wait()
 		if t.Failed() {
 			t.Logf("%s said: %s", program, &said)
 		}
 	})
-	eventually(t, program+" listens", func() bool {
+	witness.Eventually(t, program+" listens", func() bool {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/core/witness"
 	"github.com/evenkeel/evenkeel/lab/backend"
 )
 
@@ -57,7 +58,7 @@ func judge(all []ended) (one trial) {
 		one.most = max(one.most, took)
 		if e.status != http.StatusOK {
 			one.lost[e.kind]++
-			took = max(took, bound)
+			took = max(took, witness.Bound)
 		}
 		times = append(times, took)
 		// From the instant after the least sum on, every stretch of time has its share of
@@ -118,12 +119,12 @@ func TestJudge(t *testing.T) {
 		p99, most time.Duration
 	}{
 		{"nothing", between(0, 0), 0, each, each},
-		{"bad before the trouble", between(0, 200), 0, bound, each},
-		{"bad for a second from its beginning", between(200, 300), 990 * time.Millisecond, bound, each},
-		{"bad to the end", between(200, n), 7990 * time.Millisecond, bound, each},
+		{"bad before the trouble", between(0, 200), 0, witness.Bound, each},
+		{"bad for a second from its beginning", between(200, 300), 990 * time.Millisecond, witness.Bound, each},
+		{"bad to the end", between(200, n), 7990 * time.Millisecond, witness.Bound, each},
 		{"one alone, long after", between(500, 501), 0, each, each},
 		{"one alone, after 50 good ones", between(250, 251), 500 * time.Millisecond, each, each},
-		{"each tenth in the first two seconds", func(i int) bool { return i >= 200 && i < 400 && i%10 == 0 }, 1900 * time.Millisecond, bound, each},
+		{"each tenth in the first two seconds", func(i int) bool { return i >= 200 && i < 400 && i%10 == 0 }, 1900 * time.Millisecond, witness.Bound, each},
 	} {
 		var all []ended
 		for i := n - 1; i >= 0; i-- { // in no order

@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // An endpoint is this program again, told so by its environment: a process that can be
@@ -87,7 +89,7 @@ type ended struct {
 // press sends requests at a steady rate, whether or not they are answered, and returns
 // what came of them. next makes the i-th, of some kind.
 func press(rate int, d time.Duration, next func(i int) (*http.Request, int)) []ended {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000, DisableCompression: true}, Timeout: bound}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1000, DisableCompression: true}, Timeout: witness.Bound}
 	defer client.CloseIdleConnections()
 	var mu sync.Mutex
 	var all []ended
@@ -240,7 +242,7 @@ func TestClientsThatAbort(t *testing.T) {
 			t.Errorf("a patient client got %d", e.status)
 		}
 	}
-	eventually(t, "nothing is pending", func() bool { return value(t, p, "evenkeel_pending_attempts", "") == 0 })
+	witness.Eventually(t, "nothing is pending", func() bool { return value(t, p, "evenkeel_pending_attempts", "") == 0 })
 	turns := value(t, p, "evenkeel_breaker_transitions_total", "")
 	t.Logf("%d left, %d stayed and were answered; %v attempts abandoned; %v turns of breakers", left, patient, value(t, p, "evenkeel_attempts_total", `outcome="abandoned"`), turns)
 	if turns != 0 || left < len(all)/3 {
@@ -348,5 +350,5 @@ func TestSlowAttacks(t *testing.T) {
 			t.Errorf("%s: got %d connections at most, want the attack to have 500", attack.name, most)
 		}
 	}
-	eventually(t, "nothing is pending", func() bool { return value(t, p, "evenkeel_pending_attempts", "") == 0 })
+	witness.Eventually(t, "nothing is pending", func() bool { return value(t, p, "evenkeel_pending_attempts", "") == 0 })
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // interopCases are those of the client's cases that the server can be asked without
@@ -96,7 +98,7 @@ func background(t *testing.T, program string, args ...string) {
 		c.Process.Kill()
 		c.Wait()
 	})
-	eventually(t, program+" listens", func() bool {
+	witness.Eventually(t, program+" listens", func() bool {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+args[1])
 		if err != nil {
 			return false

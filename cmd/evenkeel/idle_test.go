@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // TestIdleConnections measures the memory that a connection takes which waits for its next
@@ -66,7 +68,7 @@ func TestIdleConnections(t *testing.T) {
 		for i := range connections {
 			connections[i] = open()
 		}
-		eventually(t, "all are idle", func() bool {
+		witness.Eventually(t, "all are idle", func() bool {
 			_, metrics := get("http://" + p.admin + "/metrics")
 			return strings.Contains(metrics, fmt.Sprintf("state=\"idle\"} %d\n", n))
 		})
@@ -87,7 +89,7 @@ func TestIdleConnections(t *testing.T) {
 }
 
 func askHTTP1(c net.Conn) error {
-	c.SetDeadline(time.Now().Add(bound))
+	c.SetDeadline(time.Now().Add(witness.Bound))
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
 		return err
 	}
@@ -101,7 +103,7 @@ func askHTTP1(c net.Conn) error {
 
 // askHTTP2 sends a request in frames written by hand, and reads until its stream ends.
 func askHTTP2(c net.Conn) error {
-	c.SetDeadline(time.Now().Add(bound))
+	c.SetDeadline(time.Now().Add(witness.Bound))
 	const request = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" +
 		"\x00\x00\x00\x04\x00\x00\x00\x00\x00" + // SETTINGS
 		"\x00\x00\x06\x01\x05\x00\x00\x00\x01\x82\x87\x84\x41\x01a" // HEADERS: GET https://a/

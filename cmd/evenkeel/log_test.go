@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // talkative is an endpoint that says more than it is asked for: to each request it answers
@@ -47,7 +49,7 @@ func TestEveryLineOfTheLogIsJSON(t *testing.T) {
 		p := launch(t, "run", "-c", path).ready(t)
 		said := func() bool { return strings.Contains(p.log.String(), "Unsolicited response") }
 		if told {
-			eventually(t, "a line about what nobody asked for", func() bool {
+			witness.Eventually(t, "a line about what nobody asked for", func() bool {
 				get("http://" + p.proxy)
 				return said()
 			})

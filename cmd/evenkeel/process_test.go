@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,45 +12,25 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
-)
 
-// bound is how long a test waits for what has to happen.
-const bound = 20 * time.Second
+	"github.com/evenkeel/evenkeel/core/witness"
+)
 
 // process is the command at work.
 type process struct {
 	*exec.Cmd
 	proxy, admin string // addresses
-	log          *tail
+	log          *witness.Log
 	ended        chan struct{}
-}
-
-// tail keeps what a process writes.
-type tail struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *tail) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *tail) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // launch starts the binary; it is killed at the end of the test at the latest.
 func launch(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(binary, args...), log: &tail{}, ended: make(chan struct{})}
+	p := &process{Cmd: exec.Command(binary, args...), log: &witness.Log{}, ended: make(chan struct{})}
 	p.Stdout, p.Stderr = p.log, p.log
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
@@ -73,7 +52,7 @@ func launch(t *testing.T, args ...string) *process {
 // ready waits for the line of the log that tells the addresses.
 func (p *process) ready(t *testing.T) *process {
 	t.Helper()
-	eventually(t, "ready", func() bool {
+	witness.Eventually(t, "ready", func() bool {
 		for line := range strings.Lines(p.log.String()) {
 			var said struct {
 				Msg, Admin string
@@ -102,28 +81,13 @@ func (p *process) exit(t *testing.T) int {
 	select {
 	case <-p.ended:
 		return p.ProcessState.ExitCode()
-	case <-time.After(bound):
-		t.Fatalf("end of the process: got none within %v; it said\n%s", bound, p.log)
+	case <-time.After(witness.Bound):
+		t.Fatalf("end of the process: got none within %v; it said\n%s", witness.Bound, p.log)
 		return 0
 	}
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), bound)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: it did not come to that within %v", what, bound)
-		}
-	}
-}
-
-var client = &http.Client{Timeout: bound, Transport: &http.Transport{DisableKeepAlives: true}}
+var client = &http.Client{Timeout: witness.Bound, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // get returns the status and the body at a URL; 0 for none.
 func get(url string) (int, string) {
@@ -154,17 +118,6 @@ func held(t *testing.T) (url string, arrived chan struct{}, let func()) {
 	return s.URL, at, func() { close(on) }
 }
 
-func await[T any](t *testing.T, what string, c <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(bound):
-		t.Fatalf("%s: got nothing within %v", what, bound)
-		panic("unreachable")
-	}
-}
-
 // ways are the ways to run the proxy in front of a backend, on ports that the system
 // chooses.
 func ways(t *testing.T, backend string) map[string][]string {
@@ -192,16 +145,16 @@ func TestTermDrainsAndExitsWithZero(t *testing.T) {
 					_, body := get("http://" + p.proxy)
 					bodies <- body
 				}()
-				await(t, "request at the backend", arrived)
+				witness.Await(t, "request at the backend", arrived)
 				if status, body := get("http://" + p.admin + "/readyz"); status != 200 {
 					t.Errorf("readyz: got %d %q, want 200", status, body)
 				}
 				p.signal(t, s)
-				eventually(t, "readyz 503", func() bool {
+				witness.Eventually(t, "readyz 503", func() bool {
 					status, _ := get("http://" + p.admin + "/readyz")
 					return status == 503
 				})
-				eventually(t, "new connections refused", func() bool {
+				witness.Eventually(t, "new connections refused", func() bool {
 					c, err := net.Dial("tcp", p.proxy)
 					if err == nil {
 						c.Close()
@@ -209,7 +162,7 @@ func TestTermDrainsAndExitsWithZero(t *testing.T) {
 					return errors.Is(err, syscall.ECONNREFUSED)
 				})
 				let()
-				if got := await(t, "answer", bodies); got != "complete" {
+				if got := witness.Await(t, "answer", bodies); got != "complete" {
 					t.Errorf("request in progress: got %q, want it complete", got)
 				}
 				if got := p.exit(t); got != 0 {
@@ -229,9 +182,9 @@ func TestSecondSignalCuts(t *testing.T) {
 		status, _ := get("http://" + p.proxy)
 		statuses <- status
 	}()
-	await(t, "request at the backend", arrived)
+	witness.Await(t, "request at the backend", arrived)
 	p.signal(t, syscall.SIGTERM)
-	eventually(t, "draining", func() bool {
+	witness.Eventually(t, "draining", func() bool {
 		status, _ := get("http://" + p.admin + "/readyz")
 		return status == 503
 	})
@@ -239,7 +192,7 @@ func TestSecondSignalCuts(t *testing.T) {
 	if got := p.exit(t); got != 1 {
 		t.Errorf("exit code: got %d, want 1; it said\n%s", got, p.log)
 	}
-	if got := await(t, "end of the request", statuses); got != 0 {
+	if got := witness.Await(t, "end of the request", statuses); got != 0 {
 		t.Errorf("request in progress: got %d, want it cut off", got)
 	}
 	if !strings.HasSuffix(p.log.String(), "evenkeel: requests in progress were cut off\n") {
@@ -291,7 +244,7 @@ func TestConfigurationFromStandardInput(t *testing.T) {
 func TestDemo(t *testing.T) {
 	p := launch(t, "demo", "--load", "400", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 	var proxy, admin string
-	eventually(t, "addresses", func() bool {
+	witness.Eventually(t, "addresses", func() bool {
 		line, _, whole := strings.Cut(p.log.String(), "\n")
 		if whole {
 			if _, err := fmt.Sscanf(line, "evenkeel demo: the proxy on %s admin on %s", &proxy, &admin); err != nil {
@@ -301,7 +254,7 @@ func TestDemo(t *testing.T) {
 		}
 		return whole
 	})
-	eventually(t, "ready", func() bool {
+	witness.Eventually(t, "ready", func() bool {
 		status, _ := get("http://" + admin + "/readyz")
 		return status == 200
 	})
@@ -309,7 +262,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("a request: got %d %q, want the answer of a simulated server", status, body)
 	}
 	var last string
-	eventually(t, "the slow endpoint's share below its equal share", func() bool {
+	witness.Eventually(t, "the slow endpoint's share below its equal share", func() bool {
 		_, last = get("http://" + admin + "/api/v1/pools")
 		var all struct {
 			Pools []struct {
@@ -331,7 +284,7 @@ func TestDemo(t *testing.T) {
 		return requests > 500 && slow.Share < 0.15
 	})
 	// It says how it goes, now and then.
-	eventually(t, "a line of progress", func() bool { return strings.Contains(p.log.String(), "2s  ") })
+	witness.Eventually(t, "a line of progress", func() bool { return strings.Contains(p.log.String(), "2s  ") })
 	p.signal(t, syscall.SIGTERM)
 	if got := p.exit(t); got != 0 {
 		t.Errorf("exit code: got %d, want 0; it said\n%s", got, p.log)

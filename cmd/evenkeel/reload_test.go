@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // named is a backend that says its name.
@@ -33,7 +35,7 @@ func TestHangupReloads(t *testing.T) {
 	p := launch(t, "run", "-c", path).ready(t)
 	serves := func(name string) {
 		t.Helper()
-		eventually(t, name, func() bool {
+		witness.Eventually(t, name, func() bool {
 			_, body := get("http://" + p.proxy)
 			return body == name
 		})
@@ -41,7 +43,7 @@ func TestHangupReloads(t *testing.T) {
 	serves("before")
 	write("pools: []\nlog: {level: loud}\n")
 	p.signal(t, syscall.SIGHUP)
-	eventually(t, "two mistakes in the log", func() bool {
+	witness.Eventually(t, "two mistakes in the log", func() bool {
 		return strings.Count(p.log.String(), "configuration not reloaded: everything stays as it was") == 2
 	})
 	if !strings.Contains(p.log.String(), "evenkeel.yaml:5:") {
@@ -61,7 +63,7 @@ func TestHangupReloads(t *testing.T) {
 func TestHangupWithoutAFile(t *testing.T) {
 	p := launch(t, ways(t, named(t, "a"))["flags"]...).ready(t)
 	p.signal(t, syscall.SIGHUP)
-	eventually(t, "that there is nothing to reload", func() bool { return strings.Contains(p.log.String(), "nothing to reload") })
+	witness.Eventually(t, "that there is nothing to reload", func() bool { return strings.Contains(p.log.String(), "nothing to reload") })
 	if status, body := get("http://" + p.proxy); status != 200 || body != "a" {
 		t.Errorf("afterwards: got %d %q, want 200 a", status, body)
 	}

@@ -18,12 +18,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/evenkeel/evenkeel/core"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// bound is how long a test waits for what has to happen.
-const bound = 2 * time.Minute
 
 // tally is a Meter that counts.
 type tally struct {
@@ -103,7 +101,7 @@ func startOn(t *testing.T, socket net.Listener, o Options) *bench {
 		for len(b.accepted) > 0 {
 			(<-b.accepted).Close()
 		}
-		eventually(t, "all connections are gone", func() bool {
+		witness.Eventually(t, "all connections are gone", func() bool {
 			return b.meter.state(Opening)+b.meter.state(Active)+b.meter.state(Idle)+b.meter.state(Upgraded) == 0
 		})
 	})
@@ -113,15 +111,7 @@ func startOn(t *testing.T, socket net.Listener, o Options) *bench {
 // dial connects to the listener; the connection is closed at the end of the test.
 func (b *bench) dial(t *testing.T) net.Conn {
 	t.Helper()
-	c, err := net.Dial(b.Addr().Network(), b.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(bound)); err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return witness.Dial(t, b.Addr().Network(), b.Addr().String())
 }
 
 // next is the next connection that is ready.
@@ -131,24 +121,9 @@ func (b *bench) next(t *testing.T) *Conn {
 	case c := <-b.accepted:
 		t.Cleanup(func() { c.Close() })
 		return c
-	case <-time.After(bound):
-		t.Fatalf("a connection: got none within %v", bound)
+	case <-time.After(witness.Bound):
+		t.Fatalf("a connection: got none within %v", witness.Bound)
 		return nil
-	}
-}
-
-// eventually waits for a condition that announces itself nowhere.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	end := time.After(bound)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatalf("%s: it did not come to that within %v", what, bound)
-		}
 	}
 }
 
@@ -174,14 +149,4 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	pool := x509.NewCertPool()
 	pool.AddCert(leaf)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pool
-}
-
-// await waits until something is closed.
-func await(t *testing.T, what string, c <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-c:
-	case <-time.After(bound):
-		t.Fatalf("%s: got nothing within %v", what, bound)
-	}
 }

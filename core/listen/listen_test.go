@@ -17,6 +17,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/flood"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 var here = netip.MustParsePrefix("127.0.0.0/8")
@@ -59,7 +60,7 @@ func TestCloseEndsGreetings(t *testing.T) {
 	fmt.Fprint(ready, v1)
 	conn := b.next(t)
 	silent := b.dial(t)
-	eventually(t, "it is being greeted", func() bool { return b.meter.state(Opening) == 2 })
+	witness.Eventually(t, "it is being greeted", func() bool { return b.meter.state(Opening) == 2 })
 	b.Close()
 	if _, err := silent.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("a connection that is not ready: got %v, want its end", err)
@@ -216,7 +217,7 @@ func TestProxyHeader(t *testing.T) {
 				if n, err := client.Read(make([]byte, 1)); err == nil {
 					t.Errorf("got %d bytes, want the connection closed", n)
 				}
-				eventually(t, "the refusal is counted", func() bool { return b.meter.refusals()[ProxyHeader] == 1 })
+				witness.Eventually(t, "the refusal is counted", func() bool { return b.meter.refusals()[ProxyHeader] == 1 })
 				return
 			}
 			conn := b.next(t)
@@ -250,7 +251,7 @@ func TestGreetingsDoNotWaitForEachOther(t *testing.T) {
 	if _, err := silent.Read(make([]byte, 1)); err == nil {
 		t.Error("a peer that says nothing: got an answer, want the connection closed")
 	}
-	eventually(t, "the refusal is counted", func() bool { return slow.meter.refusals()[ProxyHeader] == 1 })
+	witness.Eventually(t, "the refusal is counted", func() bool { return slow.meter.refusals()[ProxyHeader] == 1 })
 }
 
 // The time that a greeting may take is not the connection's.
@@ -320,7 +321,7 @@ func TestTLS(t *testing.T) {
 // A handshake that fails is counted; who speaks plain HTTP is told so.
 func TestFailedHandshakes(t *testing.T) {
 	certificate, _ := certificate(t)
-	b := start(t, Options{TLS: &tls.Config{Certificates: []tls.Certificate{certificate}}, Timeout: bound})
+	b := start(t, Options{TLS: &tls.Config{Certificates: []tls.Certificate{certificate}}, Timeout: witness.Bound})
 	for i, c := range []struct{ sent, answer string }{
 		{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.0 400 Bad Request\r\n"},
 		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.0 400 Bad Request\r\n"},
@@ -333,7 +334,7 @@ func TestFailedHandshakes(t *testing.T) {
 		if !strings.HasPrefix(string(got), c.answer) || strings.HasPrefix(string(got), "HTTP") != (c.answer != "") {
 			t.Errorf("%q: got %q, want %q", c.sent, got, c.answer)
 		}
-		eventually(t, "the refusal is counted", func() bool { return b.meter.refusals()[TLSHandshake] == i+1 })
+		witness.Eventually(t, "the refusal is counted", func() bool { return b.meter.refusals()[TLSHandshake] == i+1 })
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // Who is being greeted when the listener is retired comes in yet; nobody else does, and the
@@ -13,7 +15,7 @@ import (
 func TestRetire(t *testing.T) {
 	b := start(t, Options{ProxyFrom: []netip.Prefix{here}})
 	first, second, third := b.dial(t), b.dial(t), b.dial(t)
-	eventually(t, "they are being greeted", func() bool { return b.meter.state(Opening) == 3 })
+	witness.Eventually(t, "they are being greeted", func() bool { return b.meter.state(Opening) == 3 })
 	over := b.Retire()
 	if c, err := net.Dial("tcp", b.Addr().String()); err == nil {
 		c.Close()
@@ -25,7 +27,7 @@ func TestRetire(t *testing.T) {
 		t.Errorf("who has come in: got %v, want what it has sent", err)
 	}
 	fmt.Fprint(second, "no header at all, and of some length")
-	eventually(t, "the second is refused", func() bool { return b.meter.refusals()[ProxyHeader] == 1 })
+	witness.Eventually(t, "the second is refused", func() bool { return b.meter.refusals()[ProxyHeader] == 1 })
 	select {
 	case <-over:
 		t.Error("it is over, with one left")
@@ -33,8 +35,8 @@ func TestRetire(t *testing.T) {
 	}
 	fmt.Fprint(third, v1)
 	b.next(t)
-	await(t, "its end", over)
-	await(t, "its end, told again", b.Retire())
+	witness.Await(t, "its end", over)
+	witness.Await(t, "its end, told again", b.Retire())
 	if _, err := b.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("accept: got %v, want %v", err, net.ErrClosed)
 	}
@@ -51,9 +53,9 @@ func TestRetireAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := start(t, o)
 			if o.Slots != nil {
-				eventually(t, "it waits for a place", func() bool { return b.full.Load() != 0 })
+				witness.Eventually(t, "it waits for a place", func() bool { return b.full.Load() != 0 })
 			}
-			await(t, "its end", b.Retire())
+			witness.Await(t, "its end", b.Retire())
 		})
 	}
 }
@@ -62,10 +64,10 @@ func TestRetireAtOnce(t *testing.T) {
 func TestRetireAndClose(t *testing.T) {
 	b := start(t, Options{ProxyFrom: []netip.Prefix{here}})
 	silent := b.dial(t)
-	eventually(t, "it is being greeted", func() bool { return b.meter.state(Opening) == 1 })
+	witness.Eventually(t, "it is being greeted", func() bool { return b.meter.state(Opening) == 1 })
 	over := b.Retire()
 	b.Close()
-	await(t, "its end", over)
+	witness.Await(t, "its end", over)
 	if _, err := silent.Read(make([]byte, 1)); err == nil {
 		t.Error("who is left: got something, want the end")
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // touchy is a pool that a single failure would leave a mark on.
@@ -87,7 +88,7 @@ func TestClientAbortsTeachNothing(t *testing.T) {
 			m := g.member(t, backend)
 			c := g.dial(t)
 			fmt.Fprint(c, tt.raw)
-			await(t, "request at the backend", arrived)
+			witness.Await(t, "request at the backend", arrived)
 			if got := m.Pending(); got != 1 {
 				t.Errorf("pending: got %d, want 1", got)
 			}
@@ -97,7 +98,7 @@ func TestClientAbortsTeachNothing(t *testing.T) {
 				}
 			}
 			c.Close()
-			await(t, "end of the attempt at the backend", left)
+			witness.Await(t, "end of the attempt at the backend", left)
 			wantUnharmed(t, g, before, !tt.headers) // a good head is a good answer
 			wantCount(t, "abandoned attempts", g.count(t, "evenkeel_attempts_total", `outcome="abandoned"`), 1)
 			wantCount(t, "other attempts than the first", g.count(t, "evenkeel_attempts_total"), 2)
@@ -154,7 +155,7 @@ func TestManyAbortsLeaveNothingBehind(t *testing.T) {
 	})
 	g := newRig(t, plan{endpoints: urls(backends...), policies: func(p *config.Policies) {
 		touchy(p)
-		p.Concurrency = &config.Concurrency{Name: "fixed", Limit: 3, Queue: 100, MaxWait: bound}
+		p.Concurrency = &config.Concurrency{Name: "fixed", Limit: 3, Queue: 100, MaxWait: witness.Bound}
 	}})
 	const clients = 60
 	ended := make(chan struct{}, clients)
@@ -184,7 +185,7 @@ func TestManyAbortsLeaveNothingBehind(t *testing.T) {
 		}()
 	}
 	for range clients {
-		await(t, "end of a client", ended)
+		witness.Await(t, "end of a client", ended)
 	}
 	g.settled(t)
 	for _, m := range g.router.View().Members {

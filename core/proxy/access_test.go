@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // Whatever a client sends, the access log is one line of JSON for each request, without
 // control characters, and without what is secret.
 func TestAccessLogIsEscaped(t *testing.T) {
-	log := &logBuffer{}
+	log := &witness.Log{}
 	g := newRig(t, plan{endpoints: urls(newBackend(t, say(200, ""))), access: slog.New(slog.NewJSONHandler(log, nil))})
 	for _, head := range []string{
 		"GET /%22quoted%22%5C HTTP/1.1\r\nHost: a\r\n",

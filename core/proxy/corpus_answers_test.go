@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // What an endpoint answers is HTTP by the book when it comes to the client, or it is a
@@ -54,7 +56,7 @@ func TestFramingOfAnswers(t *testing.T) {
 			b := newRecorder(t)
 			b.answer = tt.answer
 			g := newRig(t, plan{endpoints: []string{"http://" + b.Addr().String()}})
-			c := dialTo(t, g.guard(t, nil))
+			c := witness.Dial(t, "tcp", g.guard(t, nil))
 			var raw strings.Builder
 			in := bufio.NewReader(io.TeeReader(c, &raw))
 			io.WriteString(c, "POST /answer HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nContent-Length: 0\r\n\r\n")

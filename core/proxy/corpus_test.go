@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // recorder is a backend that knows HTTP/1.1 by the book, and nothing else. It writes down
@@ -250,7 +251,7 @@ func testCorpus(t *testing.T, cases []framingCase) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			if err := c.SetDeadline(time.Now().Add(bound)); err != nil {
+			if err := c.SetDeadline(time.Now().Add(witness.Bound)); err != nil {
 				t.Fatal(err)
 			}
 			got := converse(t, c, tt)
@@ -258,7 +259,7 @@ func testCorpus(t *testing.T, cases []framingCase) {
 				t.Errorf("answers: got %s, want %s", got, tt.want)
 			}
 			if strings.Contains(tt.saw, "(broken off)") { // which nobody waits for
-				eventually(t, "end of the message", func() bool { b.mu.Lock(); defer b.mu.Unlock(); return len(b.seen) > 0 })
+				witness.Eventually(t, "end of the message", func() bool { b.mu.Lock(); defer b.mu.Unlock(); return len(b.seen) > 0 })
 			}
 			var saw []string
 			for _, m := range b.since() {

@@ -11,6 +11,7 @@ import (
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // A defect costs the request that it comes up in, and no other: it is answered, counted,
@@ -75,9 +76,9 @@ func TestDefectOfAProbe(t *testing.T) {
 		defer close(done)
 		proxy.Probe(ctx, pool, h, g.now)
 	}()
-	eventually(t, "the member is barred", func() bool { return g.router.View().Members[0].Verdict(g.now()) == core.Barred })
+	witness.Eventually(t, "the member is barred", func() bool { return g.router.View().Members[0].Verdict(g.now()) == core.Barred })
 	end()
-	await(t, "end of the probes", done)
+	witness.Await(t, "end of the probes", done)
 	if defects.Load() == 0 {
 		t.Error("no defect was counted")
 	}

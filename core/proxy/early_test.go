@@ -19,6 +19,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // An answer that comes before the body is complete reaches the client at once, and with
@@ -111,7 +112,7 @@ func rawBackend(t *testing.T, speak func(net.Conn, *bufio.Reader)) string {
 			if err != nil {
 				return
 			}
-			c.SetDeadline(time.Now().Add(bound))
+			c.SetDeadline(time.Now().Add(witness.Bound))
 			speak(c, bufio.NewReader(c))
 			c.Close()
 		}
@@ -158,7 +159,7 @@ func TestContinuePassesThrough(t *testing.T) {
 			})}})
 			client := g.dial(t)
 			fmt.Fprint(client, ask)
-			if head := await(t, "the head at the endpoint", asked); !strings.Contains(head, "Expect: 100-continue\r\n") {
+			if head := witness.Await(t, "the head at the endpoint", asked); !strings.Contains(head, "Expect: 100-continue\r\n") {
 				t.Errorf("head at the endpoint: got %q, want Expect", head)
 			}
 			said.Open()
@@ -182,7 +183,7 @@ func TestContinuePassesThrough(t *testing.T) {
 			if n, err := io.Copy(io.Discard, answer.Body); err != nil || n != answer.ContentLength {
 				t.Errorf("body: got %d bytes, %v, want %d", n, err, answer.ContentLength)
 			}
-			if body := await(t, "what the endpoint got of the body", got); body != c.body {
+			if body := witness.Await(t, "what the endpoint got of the body", got); body != c.body {
 				t.Errorf("body at the endpoint: got %q, want %q", body, c.body)
 			}
 			client.Close()
@@ -309,7 +310,7 @@ func TestHugeBodiesAreStreamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	if got := await(t, "the body at the endpoint", up); got != want {
+	if got := witness.Await(t, "the body at the endpoint", up); got != want {
 		t.Error("the body has changed on its way to the endpoint")
 	}
 	if n, got := sum(answer.Body); n != size || got != want {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // wantRejected checks an answer that the proxy gives itself: its reason, how long to
@@ -259,7 +260,7 @@ type transportFunc func(*http.Request) (*http.Response, error)
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestAccessLogTellsWhatHappened(t *testing.T) {
-	log := &logBuffer{}
+	log := &witness.Log{}
 	g := newRig(t, plan{
 		endpoints: urls(newBackends(t, 2, inTurn(say(503, "no"), say(201, "made")))...),
 		access:    slog.New(slog.NewJSONHandler(log, nil)),

@@ -14,6 +14,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // newH2C starts a backend that speaks HTTP/2 without TLS, and nothing else.
@@ -288,7 +289,7 @@ func TestEndlessCalls(t *testing.T) {
 	g := newCalls(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/grpc")
 		w.(http.Flusher).Flush()
-		await(t, "the word to go on", more.open)
+		witness.Await(t, "the word to go on", more.open)
 		io.WriteString(w, framed("late"))
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
@@ -339,7 +340,7 @@ func TestStreamingBothWays(t *testing.T) {
 	timer := time.NewTimer(1200 * time.Millisecond) // quiet for longer than an answer may take
 	<-timer.C
 	io.WriteString(in, framed("a"))
-	got := await(t, "the head", ready)
+	got := witness.Await(t, "the head", ready)
 	if got == nil {
 		return
 	}
@@ -388,8 +389,8 @@ func TestCancelledCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the call", begun)
+	witness.Await(t, "the call", begun)
 	got.Body.Close()
-	await(t, "the word to the endpoint", left)
+	witness.Await(t, "the word to the endpoint", left)
 	wantCount(t, "abandoned", g.count(t, "evenkeel_attempts_total", `outcome="abandoned"`), 1.0)
 }

@@ -10,9 +10,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // guard opens a guarded listener in front of a rig's proxy and returns its address.
@@ -44,24 +44,11 @@ func (g *rig) guard(t *testing.T, access *slog.Logger) string {
 // shut ends a server when the last connection has gone: net/http keeps one that it
 // refused open for a while, so that its last words arrive.
 func shut(t *testing.T, s *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	ctx, cancel := context.WithTimeout(context.Background(), witness.Bound)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		t.Errorf("shutting the server down: %v", err)
 	}
-}
-
-func dialTo(t *testing.T, address string) net.Conn {
-	t.Helper()
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(bound)); err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 // Whatever is refused is counted once, by its reason, and has one line in the access log,
@@ -90,11 +77,11 @@ func TestRefusalsAreCounted(t *testing.T) {
 		{"a bad chunk", post + "Transfer-Encoding: chunked\r\n\r\nx\r\n", 400, "bad-body"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			log := &logBuffer{}
+			log := &witness.Log{}
 			access := slog.New(slog.NewJSONHandler(log, nil))
 			g := newRig(t, plan{endpoints: urls(newBackend(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })),
 				access: access, clients: proxy.Clients{MaxHeaders: 30}})
-			c := dialTo(t, g.guard(t, access))
+			c := witness.Dial(t, "tcp", g.guard(t, access))
 			io.WriteString(c, tt.send)
 			answer, err := http.ReadResponse(bufio.NewReader(c), nil)
 			if err != nil {
@@ -119,7 +106,7 @@ func TestGuardLetsPass(t *testing.T) {
 	const odd = "\n\n PRI \r\n x\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
 	t.Run("an upgraded connection", func(t *testing.T) {
 		g := newRig(t, plan{endpoints: urls(newBackend(t, echoing))})
-		c := dialTo(t, g.guard(t, nil))
+		c := witness.Dial(t, "tcp", g.guard(t, nil))
 		io.WriteString(c, get+"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		in := bufio.NewReader(c)
 		answer, err := http.ReadResponse(in, nil)
@@ -137,7 +124,7 @@ func TestGuardLetsPass(t *testing.T) {
 		transport := &http.Transport{Protocols: new(http.Protocols)}
 		transport.Protocols.SetUnencryptedHTTP2(true)
 		defer transport.CloseIdleConnections()
-		answer, err := (&http.Client{Transport: transport, Timeout: bound}).Post("http://"+g.guard(t, nil), "text/plain", strings.NewReader(odd))
+		answer, err := (&http.Client{Transport: transport, Timeout: witness.Bound}).Post("http://"+g.guard(t, nil), "text/plain", strings.NewReader(odd))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +135,7 @@ func TestGuardLetsPass(t *testing.T) {
 	})
 	t.Run("an endpoint's own 400", func(t *testing.T) {
 		g := newRig(t, plan{endpoints: urls(newBackend(t, say(400, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")))})
-		c := dialTo(t, g.guard(t, nil))
+		c := witness.Dial(t, "tcp", g.guard(t, nil))
 		io.WriteString(c, get+"Connection: close\r\n\r\n")
 		io.Copy(io.Discard, c)
 		wantCount(t, "rejections", g.count(t, "evenkeel_rejections_total"), 0.0)

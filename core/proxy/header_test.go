@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // mirror answers with the head of the request that it got, and its body.
@@ -36,7 +38,7 @@ func forwarded(t *testing.T, trusted []string, raw string) *http.Request {
 	if answer.StatusCode != 200 {
 		t.Fatalf("status: got %d, want 200", answer.StatusCode)
 	}
-	return await(t, "request at the backend", seen)
+	return witness.Await(t, "request at the backend", seen)
 }
 
 func TestHeadersThatAreForwarded(t *testing.T) {

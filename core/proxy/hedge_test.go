@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // duel is two endpoints whose first request for /duel is answered by first, and the
@@ -127,7 +128,7 @@ func TestHedge(t *testing.T) {
 				t.Errorf("body: got %q, want %q", got.body, tt.says)
 			}
 			if tt.calledOff >= 0 {
-				await(t, "end of the other attempt", d.off[tt.calledOff])
+				witness.Await(t, "end of the other attempt", d.off[tt.calledOff])
 			}
 			for outcome, n := range tt.outcomes {
 				wantCount(t, outcome, d.count(t, "evenkeel_attempts_total", `outcome="`+outcome+`"`), n)
@@ -171,7 +172,7 @@ func TestHedgeClosesLateAnswers(t *testing.T) {
 		t.Errorf("body: got %q, want well", got.body)
 	}
 	tr.late.Open()
-	await(t, "end of the late answer", tr.closed.open)
+	witness.Await(t, "end of the late answer", tr.closed.open)
 }
 
 // tardy is a transport whose first answer for /tardy comes late, called off or not.
@@ -247,10 +248,10 @@ func TestHedgeAndTheClientLeaves(t *testing.T) {
 	if _, err := c.Write([]byte("GET /duel HTTP/1.1\r\nHost: a\r\n\r\n")); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the hedge", d.began[1].open)
+	witness.Await(t, "the hedge", d.began[1].open)
 	c.Close()
-	await(t, "end of the first", d.off[0])
-	await(t, "end of the hedge", d.off[1])
+	witness.Await(t, "end of the first", d.off[0])
+	witness.Await(t, "end of the hedge", d.off[1])
 	wantCount(t, "abandoned attempts", d.count(t, "evenkeel_attempts_total", `outcome="abandoned"`), 2)
 }
 
@@ -258,8 +259,8 @@ func TestHedgeAndTheClientLeaves(t *testing.T) {
 func TestHedgeTimesOut(t *testing.T) {
 	d := newDuel(t, func(p *config.Policies) { p.Timeouts.ResponseHeader = 200 * time.Millisecond }, hang, hang)
 	wantRejected(t, d.get(t, "/duel"), 504, "timeout", "")
-	await(t, "end of the first", d.off[0])
-	await(t, "end of the hedge", d.off[1])
+	witness.Await(t, "end of the first", d.off[0])
+	witness.Await(t, "end of the hedge", d.off[1])
 	wantCount(t, "timeouts", d.count(t, "evenkeel_attempts_total", `outcome="timeout"`), 2)
 }
 
@@ -270,7 +271,7 @@ func TestHedgeWithoutTimeouts(t *testing.T) {
 	if got := d.get(t, "/duel"); got.body != "second" {
 		t.Errorf("body: got %q, want second", got.body)
 	}
-	await(t, "end of the first", d.off[0])
+	witness.Await(t, "end of the first", d.off[0])
 }
 
 // The pool of a black hole and of endpoints that answer: every request that falls into

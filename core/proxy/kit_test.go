@@ -1,18 +1,14 @@
 package proxy_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,13 +22,10 @@ import (
 	"github.com/evenkeel/evenkeel/core/explain"
 	"github.com/evenkeel/evenkeel/core/proxy"
 	"github.com/evenkeel/evenkeel/core/telemetry"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// bound is how long a test waits for what has to happen. It is reached by failures
-// only, however busy the machine is.
-const bound = 2 * time.Minute
 
 // clock is the wall clock, which can be put forward.
 type clock struct {
@@ -45,87 +38,6 @@ func (c *clock) now() core.Instant {
 }
 
 func (c *clock) skip(d time.Duration) { c.ahead.Add(int64(d)) }
-
-// backend is a server that counts what arrives.
-type backend struct {
-	*httptest.Server
-	requests, connections atomic.Int64
-}
-
-func (b *backend) host() string { return strings.TrimPrefix(b.URL, "http://") }
-
-func newBackend(t testing.TB, h http.HandlerFunc) *backend {
-	t.Helper()
-	b := &backend{}
-	b.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b.requests.Add(1)
-		h(w, r)
-	}))
-	b.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			b.connections.Add(1)
-		}
-	}
-	b.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
-	b.Start()
-	t.Cleanup(b.Close)
-	return b
-}
-
-// newBackends starts n backends with the same handler.
-func newBackends(t *testing.T, n int, h http.HandlerFunc) []*backend {
-	t.Helper()
-	var all []*backend
-	for range n {
-		all = append(all, newBackend(t, h))
-	}
-	return all
-}
-
-func urls(backends ...*backend) []string {
-	var all []string
-	for _, b := range backends {
-		all = append(all, b.URL)
-	}
-	return all
-}
-
-// nobody is the URL of an address at which nothing listens: that of the client's end
-// of a connection, which keeps the port from being somebody else's meanwhile.
-func nobody(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	c, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return "http://" + c.LocalAddr().String()
-}
-
-// inTurn answers its first call with the first handler, the second with the second,
-// and all further ones with the last: whichever backend is asked.
-func inTurn(handlers ...http.HandlerFunc) http.HandlerFunc {
-	var calls atomic.Int64
-	return func(w http.ResponseWriter, r *http.Request) {
-		handlers[min(int(calls.Add(1)), len(handlers))-1](w, r)
-	}
-}
-
-// say answers with a status and a body.
-func say(status int, body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(status)
-		io.WriteString(w, body)
-	}
-}
-
-// reset breaks the connection off without an answer.
-func reset(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 // gate is something that a test opens once, at its end at the latest: before anything is
 // cleaned up, since a server that is closed waits for its handlers, and they for the gate.
@@ -166,17 +78,17 @@ type rig struct {
 	router   *core.Router
 	metrics  http.Handler
 	unrouted *telemetry.Route
-	log      *logBuffer
+	log      *witness.Log
 	running  running
 	defects  atomic.Int64
 }
 
 func newRig(t testing.TB, p plan) *rig {
 	t.Helper()
-	g := &rig{clock: &clock{epoch: time.Now()}, log: &logBuffer{}}
+	g := &rig{clock: &clock{epoch: time.Now()}, log: &witness.Log{}}
 	policies := config.DefaultPolicies()
 	policies.Strategy = config.NewStrategy("round-robin")
-	policies.Timeouts = config.Timeouts{Connect: bound, ResponseHeader: bound, Total: bound, Idle: bound}
+	policies.Timeouts = config.Timeouts{Connect: witness.Bound, ResponseHeader: witness.Bound, Total: witness.Bound, Idle: witness.Bound}
 	if p.policies != nil {
 		p.policies(&policies)
 	}
@@ -249,7 +161,7 @@ func newRig(t testing.TB, p plan) *rig {
 	g.URL = server.URL
 	g.Client = &http.Client{
 		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100},
-		Timeout:       bound,
+		Timeout:       witness.Bound,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(func() {
@@ -287,7 +199,7 @@ func (g *rig) settled(t testing.TB) {
 	none := g.running.none
 	g.running.mu.Unlock()
 	if none != nil {
-		await(t, "end of all requests", none)
+		witness.Await(t, "end of all requests", none)
 	}
 	for _, m := range g.router.View().Members {
 		if got := m.Pending(); got != 0 {
@@ -301,44 +213,6 @@ func (g *rig) settled(t testing.TB) {
 	}
 }
 
-// count is the sum of the series of a metric whose labels include all the given ones,
-// each written as name="value". It is read when every request has ended.
-func (g *rig) count(t *testing.T, metric string, labels ...string) float64 {
-	t.Helper()
-	g.settled(t)
-	return g.read(t, metric, labels...)
-}
-
-func (g *rig) read(t *testing.T, metric string, labels ...string) float64 {
-	t.Helper()
-	sum := 0.0
-series:
-	for line := range strings.Lines(g.scrape()) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		base, rest, _ := strings.Cut(name, "{")
-		if base != metric {
-			continue
-		}
-		for _, l := range labels {
-			if !strings.Contains(rest, l) {
-				continue series
-			}
-		}
-		v, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		sum += v
-	}
-	return sum
-}
-
-func (g *rig) scrape() string {
-	w := httptest.NewRecorder()
-	g.metrics.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-	return w.Body.String()
-}
-
 // member is the pool's member at a backend.
 func (g *rig) member(t *testing.T, b *backend) *core.Member {
 	t.Helper()
@@ -349,143 +223,6 @@ func (g *rig) member(t *testing.T, b *backend) *core.Member {
 	}
 	t.Fatalf("no member at %s", b.host())
 	return nil
-}
-
-// answer is what a client got.
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
-
-// get asks the proxy for a path.
-func (g *rig) get(t *testing.T, path string) answer {
-	t.Helper()
-	return g.do(t, g.request(t, http.MethodGet, path, nil))
-}
-
-func (g *rig) request(t *testing.T, method, path string, body io.Reader) *http.Request {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, g.URL+path, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func (g *rig) do(t *testing.T, r *http.Request) answer {
-	t.Helper()
-	got, err := g.Client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer got.Body.Close()
-	body, err := io.ReadAll(got.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{got.StatusCode, got.Header, string(body)}
-}
-
-// ask sends a request from another goroutine and returns where its answer will be.
-func (g *rig) ask(t *testing.T, r *http.Request) <-chan answer {
-	t.Helper()
-	answers := make(chan answer, 1)
-	go func() {
-		defer close(answers)
-		got, err := g.Client.Do(r)
-		if err != nil {
-			return
-		}
-		defer got.Body.Close()
-		body, _ := io.ReadAll(got.Body)
-		answers <- answer{got.StatusCode, got.Header, string(body)}
-	}()
-	return answers
-}
-
-// dial opens a connection to the proxy, for what http.Client would not send.
-func (g *rig) dial(t testing.TB) net.Conn {
-	t.Helper()
-	c, err := net.Dial("tcp", strings.TrimPrefix(g.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(bound)); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// await waits for a channel to be closed or to have something.
-func await[T any](t testing.TB, what string, c <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(bound):
-		t.Fatalf("%s: got nothing within %v", what, bound)
-		panic("unreachable")
-	}
-}
-
-// eventually waits for a condition that announces itself nowhere.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), bound)
-	defer cancel()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: it did not come to that within %v", what, bound)
-		}
-	}
-}
-
-func wantStatus(t *testing.T, got answer, want int) {
-	t.Helper()
-	if got.status != want {
-		t.Fatalf("status: got %d, want %d; body %q", got.status, want, got.body)
-	}
-}
-
-func wantCount[N int | int64 | float64](t *testing.T, what string, got, want N) {
-	t.Helper()
-	if got != want {
-		t.Errorf("%s: got %v, want %v", what, got, want)
-	}
-}
-
-// logBuffer keeps what is logged.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// newSecure starts a TLS backend with a certificate that nobody has signed.
-func newSecure(t *testing.T, h http.HandlerFunc) string {
-	t.Helper()
-	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	return s.URL
 }
 
 type dialer = func(ctx context.Context, network, address string) (net.Conn, error)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/limit"
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // limited puts a limiter in front of the route. The rig's clock has to be put forward
@@ -226,7 +227,7 @@ func TestRateLimitDelays(t *testing.T) {
 	wantStatus(t, slow.get(t, "/"), 200)
 	ctx, leave := context.WithCancel(t.Context())
 	waits := slow.ask(t, slow.request(t, "GET", "/", nil).WithContext(ctx))
-	eventually(t, "the second has its token", func() bool { // 60 s and more until it is full
+	witness.Eventually(t, "the second has its token", func() bool { // 60 s and more until it is full
 		_, full := minute.Left(slow.now(), 0)
 		return full > 61*time.Second
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // crumbs is a body that comes byte by byte: each is a chunk of HTTP/1.1, or a DATA frame of
@@ -40,7 +41,7 @@ func TestBodiesInCrumbs(t *testing.T) {
 		"HTTP/1.1": func(t *testing.T) *http.Client {
 			transport := &http.Transport{}
 			t.Cleanup(transport.CloseIdleConnections)
-			return &http.Client{Transport: transport, Timeout: bound}
+			return &http.Client{Transport: transport, Timeout: witness.Bound}
 		},
 		"HTTP/2": h2c,
 	} {
@@ -50,7 +51,7 @@ func TestBodiesInCrumbs(t *testing.T) {
 			status  int
 		}{
 			"slowly": {hurried, crumbs{100_000, 5 * time.Millisecond}, 408},
-			"well":   {proxy.Clients{Stall: bound, BytesPerSecond: 500}, crumbs{4000, 0}, 200},
+			"well":   {proxy.Clients{Stall: witness.Bound, BytesPerSecond: 500}, crumbs{4000, 0}, 200},
 		} {
 			t.Run(version+", "+name, func(t *testing.T) {
 				g := newRig(t, plan{

@@ -13,6 +13,7 @@ import (
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // Requests one after another share a connection, whatever kind of answer they get.
@@ -76,7 +77,7 @@ func TestConnectionsAreNotChurnedUnderConcurrency(t *testing.T) {
 			answers = append(answers, g.ask(t, g.request(t, "GET", "/", nil)))
 		}
 		for _, a := range answers {
-			wantStatus(t, await(t, "answer", a), 200)
+			wantStatus(t, witness.Await(t, "answer", a), 200)
 		}
 		g.settled(t)
 	}
@@ -106,7 +107,7 @@ func probed(t *testing.T, h config.Health, change func(*config.Policies), endpoi
 	}()
 	t.Cleanup(func() {
 		stop()
-		await(t, "end of the probes", done)
+		witness.Await(t, "end of the probes", done)
 	})
 	return g
 }
@@ -128,9 +129,9 @@ func TestProbesBarAndBringBack(t *testing.T) {
 		w.WriteHeader(int(status.Load()))
 	})
 	well := newBackend(t, say(200, "well"))
-	h := config.Health{Path: "/healthz?full=1", Interval: time.Millisecond, Timeout: bound, Rise: 3, Fall: 3}
+	h := config.Health{Path: "/healthz?full=1", Interval: time.Millisecond, Timeout: witness.Bound, Rise: 3, Fall: 3}
 	g := probed(t, h, nil, sick.URL, well.URL)
-	if got := await(t, "probe", target); got != "/healthz?full=1 evenkeel-health" {
+	if got := witness.Await(t, "probe", target); got != "/healthz?full=1 evenkeel-health" {
 		t.Errorf("probe: got %q, want the configured path and a name", got)
 	}
 	verdict := func() core.Verdict { return g.member(t, sick).Verdict(g.now()) }
@@ -140,7 +141,7 @@ func TestProbesBarAndBringBack(t *testing.T) {
 	}{{503, core.Barred}, {399, core.Ready}, {404, core.Barred}, {200, core.Ready}} {
 		before := probes.Load()
 		status.Store(int64(step.status))
-		eventually(t, step.want.String()+" after "+http.StatusText(step.status), func() bool { return verdict() == step.want })
+		witness.Eventually(t, step.want.String()+" after "+http.StatusText(step.status), func() bool { return verdict() == step.want })
 		// One probe may have been under way at the change.
 		if got := probes.Load() - before; got < 3 {
 			t.Errorf("probes until %v: got %d, want at least 3", step.want, got)
@@ -165,7 +166,7 @@ func TestProbesOfEndpointsThatDoNotAnswer(t *testing.T) {
 	})
 	h := config.Health{Path: "/healthz", Interval: time.Millisecond, Timeout: 20 * time.Millisecond, Rise: 1, Fall: 1}
 	g := probed(t, h, nil, elsewhere, hung.URL, moved.URL)
-	eventually(t, "only the one that answers is left", func() bool {
+	witness.Eventually(t, "only the one that answers is left", func() bool {
 		open := 0
 		for _, m := range g.router.View().Members {
 			if m.Verdict(g.now()).Open() {

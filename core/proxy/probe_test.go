@@ -15,6 +15,7 @@ import (
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // checked probes one endpoint until it is out, or was asked a few times, and says which.
@@ -22,7 +23,7 @@ func checked(t *testing.T, p plan, h config.Health, asked <-chan struct{}) core.
 	t.Helper()
 	h.Interval, h.Rise, h.Fall = time.Millisecond, 1, 1
 	if h.Timeout == 0 {
-		h.Timeout = bound
+		h.Timeout = witness.Bound
 	}
 	p.policies = func(c *config.Policies) { c.Health = &h }
 	transport, err := proxy.NewTransport(p.upstream, config.Timeouts{})
@@ -41,14 +42,14 @@ func checked(t *testing.T, p plan, h config.Health, asked <-chan struct{}) core.
 	m := g.router.View().Members[0]
 	for range 3 { // the third has been asked: the results of the first two are in
 		if asked != nil {
-			await(t, "a probe", asked)
+			witness.Await(t, "a probe", asked)
 		}
 	}
 	if asked == nil {
-		eventually(t, "it is out", func() bool { return m.Verdict(g.now()) == core.Barred })
+		witness.Eventually(t, "it is out", func() bool { return m.Verdict(g.now()) == core.Barred })
 	}
 	cancel()
-	await(t, "the end of the probing", over)
+	witness.Await(t, "the end of the probing", over)
 	return m.Verdict(g.now())
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // oneAtATime is a pool that takes one request, and lets one more wait.
@@ -36,21 +37,21 @@ func (g *rig) waiting() int {
 
 func TestTheSecondWaitsAndTheThirdIsRefused(t *testing.T) {
 	b, arrived, let := line(t)
-	g := newRig(t, plan{endpoints: urls(b), policies: oneAtATime(bound)})
+	g := newRig(t, plan{endpoints: urls(b), policies: oneAtATime(witness.Bound)})
 	first := g.ask(t, g.request(t, "GET", "/", nil))
-	await(t, "first request", arrived)
+	witness.Await(t, "first request", arrived)
 	second := g.ask(t, g.request(t, "GET", "/", nil))
-	eventually(t, "second in the queue", func() bool { return g.waiting() == 1 })
+	witness.Eventually(t, "second in the queue", func() bool { return g.waiting() == 1 })
 
 	third := g.get(t, "/")
 	wantRejected(t, third, 503, "queue-full", "1")
 	wantCount(t, "requests at the backend meanwhile", b.requests.Load(), 1)
 
 	let <- struct{}{}
-	wantStatus(t, await(t, "first answer", first), 200)
-	await(t, "second request", arrived)
+	wantStatus(t, witness.Await(t, "first answer", first), 200)
+	witness.Await(t, "second request", arrived)
 	let <- struct{}{}
-	wantStatus(t, await(t, "second answer", second), 200)
+	wantStatus(t, witness.Await(t, "second answer", second), 200)
 	wantCount(t, "refused", g.count(t, "evenkeel_rejections_total", `reason="queue-full"`), 1)
 	wantCount(t, "rejections in all", g.count(t, "evenkeel_rejections_total"), 1)
 }
@@ -59,10 +60,10 @@ func TestWaitingTooLong(t *testing.T) {
 	b, arrived, let := line(t)
 	g := newRig(t, plan{endpoints: urls(b), policies: oneAtATime(10 * time.Millisecond)})
 	first := g.ask(t, g.request(t, "GET", "/", nil))
-	await(t, "first request", arrived)
+	witness.Await(t, "first request", arrived)
 	wantRejected(t, g.get(t, "/"), 503, "queue-timeout", "1")
 	let <- struct{}{}
-	wantStatus(t, await(t, "first answer", first), 200)
+	wantStatus(t, witness.Await(t, "first answer", first), 200)
 	wantCount(t, "refused", g.count(t, "evenkeel_rejections_total", `reason="queue-timeout"`), 1)
 	// The place is free again.
 	let <- struct{}{}
@@ -72,25 +73,25 @@ func TestWaitingTooLong(t *testing.T) {
 // A client that leaves while it is in the queue gives its place to the next.
 func TestAbortWhileQueued(t *testing.T) {
 	b, arrived, let := line(t)
-	g := newRig(t, plan{endpoints: urls(b), policies: oneAtATime(bound)})
+	g := newRig(t, plan{endpoints: urls(b), policies: oneAtATime(witness.Bound)})
 	first := g.ask(t, g.request(t, "GET", "/", nil))
-	await(t, "first request", arrived)
+	witness.Await(t, "first request", arrived)
 
 	ctx, leave := context.WithCancel(t.Context())
 	second := g.ask(t, g.request(t, "GET", "/", nil).WithContext(ctx))
-	eventually(t, "second in the queue", func() bool { return g.waiting() == 1 })
+	witness.Eventually(t, "second in the queue", func() bool { return g.waiting() == 1 })
 	leave()
 	if got, ok := <-second; ok {
 		t.Errorf("answer of the second, which has left: got %d, want none", got.status)
 	}
-	eventually(t, "empty queue", func() bool { return g.waiting() == 0 })
+	witness.Eventually(t, "empty queue", func() bool { return g.waiting() == 0 })
 
 	third := g.ask(t, g.request(t, "GET", "/", nil))
-	eventually(t, "third in the queue", func() bool { return g.waiting() == 1 })
+	witness.Eventually(t, "third in the queue", func() bool { return g.waiting() == 1 })
 	let <- struct{}{}
 	let <- struct{}{}
-	wantStatus(t, await(t, "first answer", first), 200)
-	wantStatus(t, await(t, "third answer", third), 200)
+	wantStatus(t, witness.Await(t, "first answer", first), 200)
+	wantStatus(t, witness.Await(t, "third answer", third), 200)
 	wantCount(t, "requests at the backend", b.requests.Load(), 2)
 	wantCount(t, "rejections", g.count(t, "evenkeel_rejections_total"), 0)
 	wantCount(t, "499s", g.count(t, "evenkeel_requests_total", `code="499"`), 1)

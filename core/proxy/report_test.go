@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/orca"
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // loaded reports so many in flight.
@@ -72,7 +73,7 @@ func TestLoadProbes(t *testing.T) {
 		close(over)
 	}()
 	defer func() { stop(); <-over }()
-	for deadline := time.Now().Add(bound); ; {
+	for deadline := time.Now().Add(witness.Bound); ; {
 		var l core.Lease
 		if !router.Begin(clock.now(), &core.Ask{}, &l) {
 			t.Fatal("begin: got no lease")

@@ -19,6 +19,7 @@ import (
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/serve"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // It moved the index between choosing a backend and looking its breaker up, and so
@@ -108,17 +109,17 @@ func TestSeedHalfOpenLetsOneProbeThrough(t *testing.T) {
 	for range clients {
 		answers = append(answers, g.ask(t, g.request(t, "GET", "/", nil)))
 	}
-	await(t, "probe", arrived)
+	witness.Await(t, "probe", arrived)
 	merged := make(chan answer, clients)
 	for _, a := range answers {
 		go func() { merged <- <-a }()
 	}
 	for range clients - 1 {
-		wantRejected(t, await(t, "answer while the probe is under way", merged), 503, "no-endpoint", "1")
+		wantRejected(t, witness.Await(t, "answer while the probe is under way", merged), 503, "no-endpoint", "1")
 	}
 	wantCount(t, "requests at the backend", b.requests.Load(), 3)
 	let.Open()
-	wantStatus(t, await(t, "answer of the probe", merged), 200)
+	wantStatus(t, witness.Await(t, "answer of the probe", merged), 200)
 	for range 5 {
 		wantStatus(t, g.get(t, "/"), 200)
 	}
@@ -239,7 +240,7 @@ func TestSeedServerTimeoutsAndShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer slow.Close()
-	slow.SetDeadline(time.Now().Add(bound))
+	slow.SetDeadline(time.Now().Add(witness.Bound))
 	fmt.Fprint(slow, "GET / HTTP/1.1\r\nHost: a\r\nX-Never-Ending: ")
 	if rest, err := io.ReadAll(bufio.NewReader(slow)); err != nil {
 		t.Errorf("connection of a client that never finishes its request: got %q, %v, want it closed", rest, err)
@@ -247,13 +248,13 @@ func TestSeedServerTimeoutsAndShutdown(t *testing.T) {
 
 	bodies := make(chan string, 1)
 	go func() { bodies <- s.get(t, "http://"+s.Addresses()[0]+"/") }()
-	await(t, "request at the backend", arrived)
+	witness.Await(t, "request at the backend", arrived)
 	s.stop()
 	let.Open()
-	if got := await(t, "answer of the request in progress", bodies); got != "complete" {
+	if got := witness.Await(t, "answer of the request in progress", bodies); got != "complete" {
 		t.Errorf("request in progress at the stop: got %q, want it complete", got)
 	}
-	if err := await(t, "end of the server", s.done); err != nil {
+	if err := witness.Await(t, "end of the server", s.done); err != nil {
 		t.Errorf("end of the server: got %v, want nil", err)
 	}
 }
@@ -282,7 +283,7 @@ pools: [{name: web, endpoints: [{url: "`+b.URL+`"}]}]
 		t.Fatal(err)
 	}
 	stop, cancel := context.WithCancel(context.Background())
-	s := &served{server, cancel, make(chan error, 1), &http.Client{Transport: &http.Transport{}, Timeout: bound}}
+	s := &served{server, cancel, make(chan error, 1), &http.Client{Transport: &http.Transport{}, Timeout: witness.Bound}}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -291,7 +292,7 @@ pools: [{name: web, endpoints: [{url: "`+b.URL+`"}]}]
 	t.Cleanup(func() {
 		cancel()
 		s.client.CloseIdleConnections()
-		await(t, "end of the server", ended)
+		witness.Await(t, "end of the server", ended)
 	})
 	return s
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // throttle is a pool that sheds no more than a share, and goes by a priority header.
@@ -91,11 +92,11 @@ func TestCoDelInTheProxy(t *testing.T) {
 		p.Concurrency, p.Shed = &limiter, &shed
 	}})
 	first := g.ask(t, g.request(t, "GET", "/", nil))
-	await(t, "first request", arrived)
+	witness.Await(t, "first request", arrived)
 	wantRejected(t, g.get(t, "/"), 503, "shed", "1")
 	wantCount(t, "waiting", g.waiting(), 0)
 	let <- struct{}{}
-	wantStatus(t, await(t, "first answer", first), 200)
+	wantStatus(t, witness.Await(t, "first answer", first), 200)
 	wantCount(t, "shed", g.count(t, "evenkeel_rejections_total", `reason="shed"`), 1)
 }
 
@@ -105,17 +106,17 @@ func TestAGrowingLimitWakesSeveral(t *testing.T) {
 	b, arrived, let := line(t)
 	g := newRig(t, plan{endpoints: urls(b), policies: func(p *config.Policies) {
 		limiter := config.NewConcurrency("aimd")
-		limiter.Initial, limiter.Queue, limiter.MaxWait = 1, 10, bound
+		limiter.Initial, limiter.Queue, limiter.MaxWait = 1, 10, witness.Bound
 		limiter.Samples, limiter.Window = 1, time.Millisecond
 		p.Concurrency = &limiter
 	}})
 	limiter := g.router.Admission().Limiter()
 	answers := []<-chan answer{g.ask(t, g.request(t, "GET", "/", nil))}
-	await(t, "first request", arrived)
+	witness.Await(t, "first request", arrived)
 	for range 5 {
 		answers = append(answers, g.ask(t, g.request(t, "GET", "/", nil)))
 	}
-	eventually(t, "five in the queue", func() bool { return g.waiting() == 5 })
+	witness.Eventually(t, "five in the queue", func() bool { return g.waiting() == 5 })
 	for i := range 8 {
 		s := core.Sample{Outcome: core.Success, FirstAnswer: time.Millisecond, Total: time.Millisecond}
 		limiter.Learn(g.now()+core.Instant(i)*core.Instant(2*time.Millisecond), s, 100)
@@ -125,12 +126,12 @@ func TestAGrowingLimitWakesSeveral(t *testing.T) {
 	}
 	let <- struct{}{}
 	for range 3 { // beside the one that takes the first one's place
-		await(t, "a request of those that waited", arrived)
+		witness.Await(t, "a request of those that waited", arrived)
 	}
 	for range 5 {
 		let <- struct{}{}
 	}
 	for i, a := range answers {
-		wantStatus(t, await(t, fmt.Sprint("answer ", i), a), 200)
+		wantStatus(t, witness.Await(t, fmt.Sprint("answer ", i), a), 200)
 	}
 }

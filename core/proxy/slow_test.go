@@ -13,6 +13,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // hurried holds clients to 200 ms of stall and 1 MB/s.
@@ -49,7 +50,7 @@ func TestTrickledUploadIsCut(t *testing.T) {
 func wantCut(t *testing.T, g *rig, reason string) {
 	t.Helper()
 	const metric = "evenkeel_cut_requests_total"
-	eventually(t, "a request that is counted as cut", func() bool { return g.read(t, metric) > 0 })
+	witness.Eventually(t, "a request that is counted as cut", func() bool { return g.read(t, metric) > 0 })
 	wantCount(t, reason, g.count(t, metric, `reason="`+reason+`"`), 1)
 	wantCount(t, "cut requests", g.count(t, metric), 1)
 }
@@ -88,7 +89,7 @@ func h2c(t *testing.T) *http.Client {
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: protocols}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: bound}
+	return &http.Client{Transport: transport, Timeout: witness.Bound}
 }
 
 // A client that does not take its answer is not waited for; the lease ends, and teaches
@@ -119,7 +120,7 @@ func TestSlowReaderIsCut(t *testing.T) {
 			}})
 			before := warm(t, g)
 			ask(t, g)
-			await(t, "the endpoint is rid of the request", left)
+			witness.Await(t, "the endpoint is rid of the request", left)
 			wantUnharmed(t, g, before, false)
 			wantCount(t, "abandoned attempts", g.count(t, "evenkeel_attempts_total", `outcome="abandoned"`), 1)
 			wantCut(t, g, "slow-answer")
@@ -203,8 +204,8 @@ func TestTunnelAndSlowClients(t *testing.T) {
 	fmt.Fprint(slow, upgrade)
 	wantAnswer(t, slow, 101)
 	fmt.Fprint(slow, "flood\n")
-	await(t, "end of the flood that nobody takes", cut) // longer than stall after quiet has begun to be quiet
-	eventually(t, "the flood is counted as cut", func() bool {
+	witness.Await(t, "end of the flood that nobody takes", cut) // longer than stall after quiet has begun to be quiet
+	witness.Eventually(t, "the flood is counted as cut", func() bool {
 		return g.read(t, "evenkeel_cut_requests_total", `reason="slow-answer"`) == 1
 	})
 	fmt.Fprint(quiet, "quiet\n")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // The first part of an answer arrives while its backend still works on the rest.
@@ -95,7 +96,7 @@ func TestTotalTimeoutIsNotForEndlessAnswers(t *testing.T) {
 			if err == nil {
 				t.Errorf("body: got %q as if it were complete, want an error", body)
 			}
-			await(t, "end of the attempt at the backend", left)
+			witness.Await(t, "end of the attempt at the backend", left)
 			wantCount(t, "timeouts", g.count(t, "evenkeel_attempts_total", `outcome="timeout"`), 1)
 			if got := g.router.View().Members[0].Breaker(g.now()); got != core.Open {
 				t.Errorf("breaker: got %v, want open after one failure", got)
@@ -190,7 +191,7 @@ func TestUpgradeToSomethingElseIsRefused(t *testing.T) {
 	r.Header.Set("Connection", "Upgrade")
 	r.Header.Set("Upgrade", "echo")
 	wantStatus(t, g.do(t, r), 502)
-	await(t, "end of the backend's connection", left)
+	witness.Await(t, "end of the backend's connection", left)
 	wantCount(t, "rejections", g.count(t, "evenkeel_rejections_total", `route="web"`), 1)
 }
 
@@ -214,7 +215,7 @@ func TestTrailersAreForwarded(t *testing.T) {
 	if body, err := io.ReadAll(answer.Body); err != nil || string(body) != "body" {
 		t.Fatalf("body: got %q, %v", body, err)
 	}
-	if got := await(t, "request", seen).Get("X-Sum"); got != "41" {
+	if got := witness.Await(t, "request", seen).Get("X-Sum"); got != "41" {
 		t.Errorf("trailer of the request: got %q, want 41", got)
 	}
 	for name, want := range map[string]string{"X-Checksum": "42", "X-Late": "43"} {

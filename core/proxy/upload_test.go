@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 const halfRequest = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf"
@@ -200,7 +201,7 @@ func TestCompleteUploadStaysComplete(t *testing.T) {
 	if body, err := io.ReadAll(answer.Body); err != nil || string(body) != "begun " {
 		t.Errorf("body: got %q, %v, want %q", body, err, "begun ")
 	}
-	if err := await(t, "reading the body again", again); err != io.EOF {
+	if err := witness.Await(t, "reading the body again", again); err != io.EOF {
 		t.Errorf("reading the body again: got %v, want %v", err, io.EOF)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core/serve"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // held is a backend whose requests are answered when they are let go, or cut off.
@@ -33,10 +34,10 @@ func TestStopDrains(t *testing.T) {
 	public := s.Addresses()[0]
 	s.get(s.admin()+"/readyz").want(t, "readyz before", 200, "ok")
 	inProgress := s.ask(s.public())
-	await(t, "request at the backend", arrived)
+	witness.Await(t, "request at the backend", arrived)
 
 	s.stop()
-	eventually(t, "new connections are refused", func() bool { return refused(public) })
+	witness.Eventually(t, "new connections are refused", func() bool { return refused(public) })
 	s.get(s.admin()+"/readyz").want(t, "readyz while draining", 503, "draining")
 	s.get(s.admin()+"/healthz").want(t, "healthz while draining", 200, "ok")
 	select {
@@ -45,8 +46,8 @@ func TestStopDrains(t *testing.T) {
 	default:
 	}
 	let()
-	await(t, "answer of the request in progress", inProgress).want(t, "request in progress", 200, "complete")
-	if err := await(t, "end of the server", s.done); err != nil {
+	witness.Await(t, "answer of the request in progress", inProgress).want(t, "request in progress", 200, "complete")
+	if err := witness.Await(t, "end of the server", s.done); err != nil {
 		t.Errorf("end of the server: got %v, want nil", err)
 	}
 	if !refused(s.AdminAddress()) {
@@ -58,7 +59,7 @@ func TestStopDrains(t *testing.T) {
 // comes back meanwhile is told to close.
 func TestDrainEndsIdleConnections(t *testing.T) {
 	s := start(t, parse(t, backend(t, func(http.ResponseWriter, *http.Request) {}), "", "", ""))
-	c := dial(t, s.Addresses()[0])
+	c := witness.Dial(t, "tcp", s.Addresses()[0])
 	in := bufio.NewReader(c)
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	if answer, err := http.ReadResponse(in, nil); err != nil || answer.StatusCode != 200 || answer.Close {
@@ -68,7 +69,7 @@ func TestDrainEndsIdleConnections(t *testing.T) {
 	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
 		t.Errorf("idle connection after the stop: got %v, want the end", err)
 	}
-	if err := await(t, "end of the server", s.done); err != nil {
+	if err := witness.Await(t, "end of the server", s.done); err != nil {
 		t.Errorf("end of the server: got %v, want nil", err)
 	}
 }
@@ -77,14 +78,14 @@ func TestKillCutsTheDrainShort(t *testing.T) {
 	url, arrived, _ := held(t)
 	s := start(t, parse(t, url, "", "", ""))
 	inProgress := s.ask(s.public())
-	await(t, "request at the backend", arrived)
+	witness.Await(t, "request at the backend", arrived)
 	s.stop()
-	eventually(t, "draining", func() bool { return s.get(s.admin()+"/readyz").status == 503 })
+	witness.Eventually(t, "draining", func() bool { return s.get(s.admin()+"/readyz").status == 503 })
 	s.kill()
-	if err := await(t, "end of the server", s.done); !errors.Is(err, serve.ErrCut) {
+	if err := witness.Await(t, "end of the server", s.done); !errors.Is(err, serve.ErrCut) {
 		t.Errorf("end of the server: got %v, want %v", err, serve.ErrCut)
 	}
-	if got := await(t, "request in progress", inProgress); got.err == nil {
+	if got := witness.Await(t, "request in progress", inProgress); got.err == nil {
 		t.Errorf("request in progress: got %d %q, want it cut off", got.status, got.body)
 	}
 }
@@ -94,12 +95,12 @@ func TestDrainTimeoutCuts(t *testing.T) {
 	url, arrived, _ := held(t)
 	s := start(t, parse(t, url, "", "drain: {timeout: 20ms}", ""))
 	inProgress := s.ask(s.public())
-	await(t, "request at the backend", arrived)
+	witness.Await(t, "request at the backend", arrived)
 	s.stop()
-	if err := await(t, "end of the server", s.done); err != nil {
+	if err := witness.Await(t, "end of the server", s.done); err != nil {
 		t.Errorf("end of the server: got %v, want nil", err)
 	}
-	if got := await(t, "request in progress", inProgress); got.err == nil {
+	if got := witness.Await(t, "request in progress", inProgress); got.err == nil {
 		t.Errorf("request in progress: got %d %q, want it cut off", got.status, got.body)
 	}
 }
@@ -107,7 +108,7 @@ func TestDrainTimeoutCuts(t *testing.T) {
 // tunnel is a client at the end of an upgraded connection.
 func tunnel(t *testing.T, s *server) (net.Conn, *bufio.Reader) {
 	t.Helper()
-	c := dial(t, s.Addresses()[0])
+	c := witness.Dial(t, "tcp", s.Addresses()[0])
 	in := bufio.NewReader(c)
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 	if answer, err := http.ReadResponse(in, nil); err != nil || answer.StatusCode != 101 {
@@ -137,7 +138,7 @@ func TestDrainWaitsForUpgradedConnections(t *testing.T) {
 	c, in := tunnel(t, s)
 	public := s.Addresses()[0]
 	s.stop()
-	eventually(t, "new connections are refused", func() bool { return refused(public) })
+	witness.Eventually(t, "new connections are refused", func() bool { return refused(public) })
 	pause := time.NewTimer(500 * time.Millisecond) // the servers are shut down by then
 	<-pause.C
 	fmt.Fprintln(c, "still here")
@@ -150,7 +151,7 @@ func TestDrainWaitsForUpgradedConnections(t *testing.T) {
 	default:
 	}
 	c.Close()
-	if err := await(t, "end of the server", s.done); err != nil {
+	if err := witness.Await(t, "end of the server", s.done); err != nil {
 		t.Errorf("end of the server: got %v, want nil", err)
 	}
 }
@@ -162,10 +163,10 @@ func TestTheEndIsTheEndOfUpgradedConnections(t *testing.T) {
 	s := start(t, parse(t, backend(t, echo(left)), "", "drain: {timeout: 30ms}", ""))
 	_, in := tunnel(t, s)
 	s.stop()
-	if err := await(t, "end of the server", s.done); err != nil {
+	if err := witness.Await(t, "end of the server", s.done); err != nil {
 		t.Errorf("end of the server: got %v, want nil", err)
 	}
-	await(t, "end of the backend's connection", left)
+	witness.Await(t, "end of the backend's connection", left)
 	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
 		t.Errorf("the client's connection: got %v, want the end", err)
 	}
@@ -176,8 +177,8 @@ func TestTheEndIsTheEndOfUpgradedConnections(t *testing.T) {
 func TestDrainDelay(t *testing.T) {
 	s := start(t, parse(t, backend(t, func(http.ResponseWriter, *http.Request) {}), "", "drain: {delay: 1h}", ""))
 	s.stop()
-	eventually(t, "readyz 503", func() bool { return s.get(s.admin()+"/readyz").status == 503 })
-	c := dial(t, s.Addresses()[0])
+	witness.Eventually(t, "readyz 503", func() bool { return s.get(s.admin()+"/readyz").status == 503 })
+	c := witness.Dial(t, "tcp", s.Addresses()[0])
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	in := bufio.NewReader(c)
 	if answer, err := http.ReadResponse(in, nil); err != nil || answer.StatusCode != 200 || !answer.Close {
@@ -187,7 +188,7 @@ func TestDrainDelay(t *testing.T) {
 		t.Errorf("the connection after the answer: got %v, want the end", err)
 	}
 	s.kill()
-	if err := await(t, "end of the server", s.done); err != nil {
+	if err := witness.Await(t, "end of the server", s.done); err != nil {
 		t.Errorf("end of the server: got %v, want nil", err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -97,7 +99,7 @@ func TestFloods(t *testing.T) {
 			t.Run(fmt.Sprint(f.name, " ", file.Listeners[i].TLS != nil), func(t *testing.T) {
 				name := fmt.Sprintf("evenkeel_connection_rejections_total{listener=\"127.0.0.1:0\",reason=%q} ", f.reason)
 				before := metric(t, s, name)
-				c := dial(t, address)
+				c := witness.Dial(t, "tcp", address)
 				if file.Listeners[i].TLS != nil {
 					c = handshake(t, c, a)
 				}
@@ -150,7 +152,7 @@ func TestDownloadsAreNoFlood(t *testing.T) {
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: protocols, HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 1 << 16, MaxReceiveBufferPerConnection: 1 << 16}}
 	defer transport.CloseIdleConnections()
-	answer, err := (&http.Client{Transport: transport, Timeout: bound}).Get(s.public())
+	answer, err := (&http.Client{Transport: transport, Timeout: witness.Bound}).Get(s.public())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,8 +178,8 @@ func TestHTTP2ClientThatTakesNothing(t *testing.T) {
 	s := start(t, file)
 	sent(t, s.Addresses()[0], preface+frame(settings, 0, 0, "\x00\x04\x7f\xff\xff\xff")+
 		frame(window, 0, 0, "\x7f\x00\x00\x00")+frame(headers, endHeaders|endStream, 1, asked))
-	await(t, "end of the request at the backend", left)
-	eventually(t, "the connection is closed", func() bool {
+	witness.Await(t, "end of the request at the backend", left)
+	witness.Eventually(t, "the connection is closed", func() bool {
 		return metric(t, s, `evenkeel_connections{listener="127.0.0.1:0",state="active"} `) == 0
 	})
 }

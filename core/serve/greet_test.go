@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core/serve"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // Who is at the PROXY header or at the TLS handshake when a listener's settings change
@@ -27,9 +28,9 @@ func TestGreetingsOutliveTheirListener(t *testing.T) {
 	s := serveFile(t, f, io.Discard)
 	address := s.Addresses()[0]
 	const header = "PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\n"
-	atHeader, atHandshake, silent := sent(t, address, header[:20]), sent(t, address, header+"\x16\x03\x01"), dial(t, address)
+	atHeader, atHandshake, silent := sent(t, address, header[:20]), sent(t, address, header+"\x16\x03\x01"), witness.Dial(t, "tcp", address)
 	opening := func() float64 { return metric(t, s, `evenkeel_connections{listener="127.0.0.1:0",state="opening"} `) }
-	eventually(t, "three connections that are not open yet", func() bool { return opening() == 3 })
+	witness.Eventually(t, "three connections that are not open yet", func() bool { return opening() == 3 })
 	write(next, ", max_headers: 20")
 	reload(t, s)
 	if got := s.Addresses()[0]; got != address {
@@ -55,7 +56,7 @@ func TestGreetingsOutliveTheirListener(t *testing.T) {
 		t.Errorf("listeners on their way out: got %d, want 1, which waits for the silent one", got)
 	}
 	silent.Close()
-	eventually(t, "the old listener is gone", func() bool { return serve.Leaving(s.Server) == 0 })
+	witness.Eventually(t, "the old listener is gone", func() bool { return serve.Leaving(s.Server) == 0 })
 }
 
 // prefixed is a connection of which the first bytes were sent otherwise, or something else
@@ -89,8 +90,8 @@ func TestFirstRequestsOutliveTheirListener(t *testing.T) {
 	write("")
 	s := serveFile(t, f, io.Discard)
 	const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-	late, slow := dial(t, s.Addresses()[0]), sent(t, s.Addresses()[0], request[:20])
-	eventually(t, "both have come in", func() bool {
+	late, slow := witness.Dial(t, "tcp", s.Addresses()[0]), sent(t, s.Addresses()[0], request[:20])
+	witness.Eventually(t, "both have come in", func() bool {
 		return metric(t, s, `evenkeel_connections{listener="127.0.0.1:0",state="opening"} `) == 2
 	})
 	write(", max_headers: 20")
@@ -104,5 +105,5 @@ func TestFirstRequestsOutliveTheirListener(t *testing.T) {
 			t.Errorf("after %q: got %v, %v, want 200 as the last answer", what, answer, err)
 		}
 	}
-	eventually(t, "the old listener is gone", func() bool { return serve.Leaving(s.Server) == 0 })
+	witness.Eventually(t, "the old listener is gone", func() bool { return serve.Leaving(s.Server) == 0 })
 }

@@ -9,11 +9,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // Every listener is guarded, beneath TLS, too, and after a reload; and what it refuses is
@@ -23,7 +23,7 @@ func TestListenersAreGuarded(t *testing.T) {
 	secure := ", tls: {" + a.issue(t, "site", "site.example") + "}"
 	for name, listener := range map[string]string{"plain": "", "TLS": secure} {
 		t.Run(name, func(t *testing.T) {
-			log := &lines{}
+			log := &witness.Log{}
 			o := options()
 			o.Log = slog.New(slog.NewJSONHandler(log, nil))
 			file := parse(t, backend(t, func(http.ResponseWriter, *http.Request) {}), listener+", max_headers: 5", "log: {access: true}", "")
@@ -48,7 +48,7 @@ func TestListenersAreGuarded(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer c.Close()
-				c.SetDeadline(time.Now().Add(bound))
+				c.SetDeadline(time.Now().Add(witness.Bound))
 				io.WriteString(c, tt.send)
 				got, err := http.ReadResponse(bufio.NewReader(c), nil)
 				if err != nil {
@@ -70,24 +70,6 @@ func TestListenersAreGuarded(t *testing.T) {
 			}
 		})
 	}
-}
-
-// lines is a log that can be read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // The settings of a route reach its requests.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/serve"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // A pool whose policies have changed has another router, which knows what the one before
@@ -108,7 +109,7 @@ func TestReloadReadsUpstreamFiles(t *testing.T) {
 		t.Error("the connections are others while the files are the same")
 	}
 	slow := s.ask(s.public() + "/slow")
-	await(t, "request at the endpoint", arrived)
+	witness.Await(t, "request at the endpoint", arrived)
 
 	a.issue(t, "proxy", "proxy")
 	s.get(s.public()).want(t, "before it is told", 200, first.body)
@@ -119,7 +120,7 @@ func TestReloadReadsUpstreamFiles(t *testing.T) {
 		t.Errorf("certificates: got %s and %s, want different ones, and the same router", first.body, second.body)
 	}
 	close(let)
-	await(t, "the slow answer", slow).want(t, "request in progress", 200, first.body)
+	witness.Await(t, "the slow answer", slow).want(t, "request in progress", 200, first.body)
 
 	if err := os.WriteFile(filepath.Join(a.folder, "authority.crt"), nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -10,19 +10,16 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/evenkeel/evenkeel/adaptive"
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/serve"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// bound is how long a test waits for what has to happen.
-const bound = 2 * time.Minute
 
 // parse reads a configuration whose listeners are on ports that the system chooses.
 // extra goes on at the top level, pool within the only pool.
@@ -79,7 +76,7 @@ func startWith(t *testing.T, file *config.File, o serve.Options) *server {
 	}
 	stop, stopped := context.WithCancel(context.Background())
 	kill, killed := context.WithCancel(context.Background())
-	s := &server{built, stopped, killed, make(chan error, 1), &http.Client{Transport: &http.Transport{}, Timeout: bound}}
+	s := &server{built, stopped, killed, make(chan error, 1), &http.Client{Transport: &http.Transport{}, Timeout: witness.Bound}}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -89,7 +86,7 @@ func startWith(t *testing.T, file *config.File, o serve.Options) *server {
 		stopped()
 		killed()
 		s.client.CloseIdleConnections()
-		await(t, "end of the server", ended)
+		witness.Await(t, "end of the server", ended)
 	})
 	return s
 }
@@ -134,20 +131,6 @@ func (a answer) want(t *testing.T, what string, status int, body string) {
 	}
 }
 
-// dial opens a connection that is closed at the end of the test.
-func dial(t *testing.T, address string) net.Conn {
-	t.Helper()
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(bound)); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 // refused reports whether nobody listens at the address.
 func refused(address string) bool {
 	c, err := net.Dial("tcp", address)
@@ -155,31 +138,4 @@ func refused(address string) bool {
 		c.Close()
 	}
 	return err != nil
-}
-
-func await[T any](t *testing.T, what string, c <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(bound):
-		t.Fatalf("%s: got nothing within %v", what, bound)
-		panic("unreachable")
-	}
-}
-
-// eventually waits for a condition that announces itself nowhere.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), bound)
-	defer cancel()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: it did not come to that within %v", what, bound)
-		}
-	}
 }

@@ -3,6 +3,8 @@ package serve_test
 import (
 	"net/http"
 	"testing"
+
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // The limits of the configuration reach the requests: that of all routes, a route's cost,
@@ -74,7 +76,7 @@ func TestPriorityHeaderOfTheConfiguration(t *testing.T) {
 			ask(priority)
 		}
 	}
-	eventually(t, "the last class is shed", func() bool { return ask("3") == 503 })
+	witness.Eventually(t, "the last class is shed", func() bool { return ask("3") == 503 })
 	for i := range 30 {
 		if last, first := ask("3"), ask("0"); last != 503 || first != 500 {
 			t.Errorf("round %d: got %d for the last class and %d for the first, want 503 and 500", i, last, first)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/serve"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 const get = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -26,7 +27,7 @@ const get = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 // answer.
 func say(t *testing.T, address, text string) (int, string) {
 	t.Helper()
-	c := dial(t, address)
+	c := witness.Dial(t, "tcp", address)
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ routes: [{path_prefix: /, pool: web}, {path_prefix: /limited, pool: web, rate_li
 // sent is a connection on which something was said.
 func sent(t *testing.T, address, text string) net.Conn {
 	t.Helper()
-	c := dial(t, address)
+	c := witness.Dial(t, "tcp", address)
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func TestProxyProtocolBeforeTLS(t *testing.T) {
 		},
 	}
 	defer transport.CloseIdleConnections()
-	answer, err := (&http.Client{Transport: transport, Timeout: bound}).Get("https://" + s.Addresses()[0])
+	answer, err := (&http.Client{Transport: transport, Timeout: witness.Bound}).Get("https://" + s.Addresses()[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,7 @@ func TestUnixSocket(t *testing.T) {
 		}
 	}
 	s.stop()
-	if err := await(t, "end of the server", s.done); err != nil {
+	if err := witness.Await(t, "end of the server", s.done); err != nil {
 		t.Errorf("end of the server: got %v, want nil", err)
 	}
 	if _, err := net.Dial("unix", path); err == nil || !strings.Contains(err.Error(), "no such file") {
@@ -168,7 +169,7 @@ func TestUnixSocketIsReloaded(t *testing.T) {
 		if err := s.Reload(); (err == nil) != good {
 			t.Fatalf("reload %d: got %v, want it to do: %v", i, err, good)
 		}
-		eventually(t, "the old listener has left", func() bool { return serve.Leaving(s.Server) == 0 })
+		witness.Eventually(t, "the old listener has left", func() bool { return serve.Leaving(s.Server) == 0 })
 		c, err := net.Dial("unix", path)
 		if err != nil {
 			t.Fatalf("after reload %d: %v", i, err)
@@ -180,7 +181,7 @@ func TestUnixSocketIsReloaded(t *testing.T) {
 		c.Close()
 	}
 	s.stop()
-	if err := await(t, "end of the server", s.done); err != nil {
+	if err := witness.Await(t, "end of the server", s.done); err != nil {
 		t.Errorf("end of the server: got %v, want nil", err)
 	}
 	if _, err := net.Dial("unix", path); err == nil || !strings.Contains(err.Error(), "no such file") {
@@ -196,10 +197,10 @@ func TestConnectionsAreCounted(t *testing.T) {
 	o.Log = slog.New(slog.NewJSONHandler(toLines(lines), nil))
 	s := startWith(t, parse(t, url, ", max_connections: 3", "", ""), o)
 	address := s.Addresses()[0]
-	dial(t, address)
-	c := dial(t, address)
+	witness.Dial(t, "tcp", address)
+	c := witness.Dial(t, "tcp", address)
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	await(t, "request at the backend", arrived)
+	witness.Await(t, "request at the backend", arrived)
 	counted := func(state string, n int) string {
 		return fmt.Sprintf("evenkeel_connections{listener=\"127.0.0.1:0\",state=%q} %d\n", state, n)
 	}
@@ -210,11 +211,11 @@ func TestConnectionsAreCounted(t *testing.T) {
 	if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the connection is idle", func() bool {
+	witness.Eventually(t, "the connection is idle", func() bool {
 		return strings.Contains(s.get(s.admin()+"/metrics").body, counted("idle", 1))
 	})
-	third := dial(t, address)
-	for !strings.Contains(await(t, "line of the log that says so", lines), `"most":3`) {
+	third := witness.Dial(t, "tcp", address)
+	for !strings.Contains(witness.Await(t, "line of the log that says so", lines), `"most":3`) {
 	}
 	waiting := sent(t, address, get) // there is no place for it
 	third.Close()
@@ -225,16 +226,16 @@ func TestConnectionsAreCounted(t *testing.T) {
 
 func TestConnectionsOfAClient(t *testing.T) {
 	s := start(t, parse(t, backend(t, tell), ", max_connections_per_client: 1", "", ""))
-	first := dial(t, s.Addresses()[0])
-	eventually(t, "the first is there", func() bool {
+	first := witness.Dial(t, "tcp", s.Addresses()[0])
+	witness.Eventually(t, "the first is there", func() bool {
 		return strings.Contains(s.get(s.admin()+"/metrics").body, `state="opening"} 1`)
 	})
-	if n, err := io.Copy(io.Discard, dial(t, s.Addresses()[0])); n > 0 {
+	if n, err := io.Copy(io.Discard, witness.Dial(t, "tcp", s.Addresses()[0])); n > 0 {
 		t.Errorf("the second: got %d bytes, %v, want it closed", n, err)
 	}
 	s.get(s.admin()+"/metrics").want(t, "metrics", 200, `evenkeel_connection_rejections_total{listener="127.0.0.1:0",reason="client-limit"} 1`)
 	first.Close()
-	eventually(t, "another one may come", func() bool { return s.get(s.public()).status == 200 })
+	witness.Eventually(t, "another one may come", func() bool { return s.get(s.public()).status == 200 })
 }
 
 // Who says nothing has as long for the PROXY header and the TLS handshake as for the head
@@ -246,7 +247,7 @@ func TestSilentPeersAreClosed(t *testing.T) {
 		"tls-handshake": "tls: {" + a.issue(t, "site", "site.example") + "}",
 	} {
 		s := start(t, parse(t, "http://127.0.0.1:9", ", read_header_timeout: 50ms, "+settings, "", ""))
-		c := dial(t, s.Addresses()[0])
+		c := witness.Dial(t, "tcp", s.Addresses()[0])
 		if n, err := io.Copy(io.Discard, c); n > 0 || err != nil {
 			t.Errorf("%s: got %d bytes, %v, want the connection closed", reason, n, err)
 		}
@@ -278,13 +279,13 @@ func TestUpgradedConnectionsAndListenersThatLeave(t *testing.T) {
 		t.Fatalf("answer: got %v, %v, want 101", answer, err)
 	}
 	const series = `evenkeel_connections{listener="127.0.0.1:0",state="upgraded"} `
-	eventually(t, "it is counted", func() bool { return metric(t, s, series) == 1 })
+	witness.Eventually(t, "it is counted", func() bool { return metric(t, s, series) == 1 })
 	close(ended)
-	eventually(t, "it is gone", func() bool { return metric(t, s, series) == 0 })
+	witness.Eventually(t, "it is gone", func() bool { return metric(t, s, series) == 0 })
 	if err := s.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the listener has left the metrics", func() bool {
+	witness.Eventually(t, "the listener has left the metrics", func() bool {
 		return !strings.Contains(s.get(s.admin()+"/metrics").body, `listener="127.0.0.1:0"`)
 	})
 	s.get(s.admin()+"/metrics").want(t, "metrics", 200, `evenkeel_connections{listener="localhost:0",state="idle"} 0`)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/serve"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // source is a file that changes.
@@ -139,7 +140,7 @@ func TestReloadOfABadFile(t *testing.T) {
 	s.get(s.admin()+"/metrics").want(t, "metrics", 200, `evenkeel_config_reloads_total{result="failure"} 3`)
 	s.get(s.admin()+"/metrics").want(t, "metrics", 200, "evenkeel_config_last_reload_successful 0")
 	s.stop()
-	await(t, "end of the server", s.done)
+	witness.Await(t, "end of the server", s.done)
 	if got := strings.Count(log.String(), "configuration not reloaded"); got != 4 || !strings.Contains(log.String(), `"error":"evenkeel.yaml:`) {
 		t.Errorf("log: got %d lines, want 4, of which two with the place:\n%s", got, &log)
 	}
@@ -159,7 +160,7 @@ func TestRequestOutlivesItsConfiguration(t *testing.T) {
 	f.write(oneListener+"pools: [{name: web, endpoints: [%s]}]", url)
 	s := serveFile(t, f, io.Discard)
 	inProgress := s.ask(s.public())
-	await(t, "request at the backend", arrived)
+	witness.Await(t, "request at the backend", arrived)
 	old := serve.Router(s.Server, "web")
 	f.write(oneListener+"pools: [{name: new, endpoints: [%s]}]", named(t, "new"))
 	reload(t, s)
@@ -168,8 +169,8 @@ func TestRequestOutlivesItsConfiguration(t *testing.T) {
 		t.Errorf("configurations in use: got %d, want 2", got)
 	}
 	let()
-	await(t, "answer of the request in progress", inProgress).want(t, "request in progress", 200, "complete")
-	eventually(t, "the old configuration is not in use", func() bool { return serve.Alive(s.Server) == 1 })
+	witness.Await(t, "answer of the request in progress", inProgress).want(t, "request in progress", 200, "complete")
+	witness.Eventually(t, "the old configuration is not in use", func() bool { return serve.Alive(s.Server) == 1 })
 	if got := old.View().Members[0].Pending(); got != 0 {
 		t.Errorf("pending in the pool that is gone: got %d, want 0", got)
 	}
@@ -205,7 +206,7 @@ func TestReloadChangesListeners(t *testing.T) {
 	f.write("%s", oneListener+pools)
 	s := serveFile(t, f, io.Discard)
 	first := s.Addresses()[0]
-	c := dial(t, first)
+	c := witness.Dial(t, "tcp", first)
 	in := bufio.NewReader(c)
 	ask := func(what string, close bool) {
 		t.Helper()
@@ -228,7 +229,7 @@ func TestReloadChangesListeners(t *testing.T) {
 	s.get("http://"+second).want(t, "the new listener", 200, "a")
 	f.write("%s", "listeners: [{address: \"localhost:0\", max_header_bytes: 4000}]\n"+pools)
 	reload(t, s)
-	eventually(t, "the first listener is closed", func() bool { return refused(first) })
+	witness.Eventually(t, "the first listener is closed", func() bool { return refused(first) })
 	if got := s.Addresses(); len(got) != 1 || got[0] != second {
 		t.Errorf("addresses: got %v, want %s with its new settings", got, second)
 	}
@@ -272,7 +273,7 @@ func TestReloadChangesAdmin(t *testing.T) {
 	}
 	admin(`{address: "localhost:0"}`)
 	reload(t, s)
-	eventually(t, "the admin listener has moved", func() bool { return refused(before) })
+	witness.Eventually(t, "the admin listener has moved", func() bool { return refused(before) })
 	s.get(s.admin()+"/healthz").want(t, "healthz", 200, "ok")
 	admin("{enabled: false}")
 	reload(t, s)
@@ -298,7 +299,7 @@ func TestReloadAndHealthChecks(t *testing.T) {
 	checked := func(what string, n *atomic.Int64) {
 		t.Helper()
 		from := n.Load()
-		eventually(t, what, func() bool { return n.Load() > from+2 })
+		witness.Eventually(t, what, func() bool { return n.Load() > from+2 })
 	}
 	checked("checks", &first)
 	write(b, "1s")
@@ -309,7 +310,7 @@ func TestReloadAndHealthChecks(t *testing.T) {
 	checked("checks over the new transport", &second)
 	f.write(oneListener + "pools: [{name: other, endpoints: [\"http://127.0.0.1:1\"]}]")
 	reload(t, s)
-	eventually(t, "the checks have ended", func() bool {
+	witness.Eventually(t, "the checks have ended", func() bool {
 		from := second.Load()
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
@@ -338,7 +339,7 @@ func TestNoRequestIsLostInAReload(t *testing.T) {
 	ctx, end := context.WithCancel(context.Background())
 	t.Cleanup(end)
 	public := s.public()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 10}, Timeout: bound}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 10}, Timeout: witness.Bound}
 	defer client.CloseIdleConnections()
 	var load sync.WaitGroup
 	var served atomic.Int64
@@ -369,13 +370,13 @@ func TestNoRequestIsLostInAReload(t *testing.T) {
 	}
 	for i := range 50 {
 		from := served.Load()
-		eventually(t, "requests between two reloads", func() bool { return served.Load() > from+5 })
+		witness.Eventually(t, "requests between two reloads", func() bool { return served.Load() > from+5 })
 		write(i + 1)
 		reload(t, s)
 	}
 	end()
 	load.Wait()
-	eventually(t, "one configuration in use", func() bool { return serve.Alive(s.Server) == 1 })
+	witness.Eventually(t, "one configuration in use", func() bool { return serve.Alive(s.Server) == 1 })
 	for _, m := range serve.Router(s.Server, "web").View().Members {
 		if got := m.Pending(); got != 0 {
 			t.Errorf("pending at %s: got %d, want 0", m.Key, got)

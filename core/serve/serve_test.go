@@ -17,13 +17,14 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/serve"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 func TestSlowHeaderIsCutOff(t *testing.T) {
 	var requests atomic.Int64
 	s := start(t, parse(t, backend(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) }), ", read_header_timeout: 50ms", "", ""))
 	for _, sent := range []string{"", "GET / HTTP/1.1\r\nHost: a\r\nX-Never-Ending: ", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"} {
-		c := dial(t, s.Addresses()[0])
+		c := witness.Dial(t, "tcp", s.Addresses()[0])
 		fmt.Fprint(c, sent)
 		// Whatever is said, it has to end; the deadline would be an error.
 		if _, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {
@@ -38,7 +39,7 @@ func TestSlowHeaderIsCutOff(t *testing.T) {
 
 func TestIdleConnectionIsClosed(t *testing.T) {
 	s := start(t, parse(t, backend(t, func(http.ResponseWriter, *http.Request) {}), ", idle_timeout: 50ms", "", ""))
-	c := dial(t, s.Addresses()[0])
+	c := witness.Dial(t, "tcp", s.Addresses()[0])
 	in := bufio.NewReader(c)
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	if _, err := http.ReadResponse(in, nil); err != nil {
@@ -53,7 +54,7 @@ func TestHeaderTooLarge(t *testing.T) {
 	var requests atomic.Int64
 	s := start(t, parse(t, backend(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) }), ", max_header_bytes: 2048", "", ""))
 	for _, tt := range []struct{ size, want int }{{1000, 200}, {20_000, 431}} {
-		c := dial(t, s.Addresses()[0])
+		c := witness.Dial(t, "tcp", s.Addresses()[0])
 		fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: a\r\nX-Large: %s\r\nConnection: close\r\n\r\n", strings.Repeat("x", tt.size))
 		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
 		if err != nil {
@@ -81,7 +82,7 @@ func TestH2C(t *testing.T) {
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: protocols}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: bound}
+	client := &http.Client{Transport: transport, Timeout: witness.Bound}
 	for range 3 {
 		answer, err := client.Post(s.public(), "text/plain", strings.NewReader("hello"))
 		if err != nil {
@@ -106,7 +107,7 @@ func TestStalledUploadOverH2C(t *testing.T) {
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: protocols}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: bound}
+	client := &http.Client{Transport: transport, Timeout: witness.Bound}
 	for range 2 {
 		body, half := io.Pipe()
 		go io.WriteString(half, "half")
@@ -242,7 +243,7 @@ func TestHealthChecksRun(t *testing.T) {
 		if down {
 			want, ready = 503, 503
 		}
-		eventually(t, fmt.Sprint("readyz of a pool that is down: ", down), func() bool { return s.get(s.admin()+"/readyz").status == ready })
+		witness.Eventually(t, fmt.Sprint("readyz of a pool that is down: ", down), func() bool { return s.get(s.admin()+"/readyz").status == ready })
 		s.get(s.public()).want(t, fmt.Sprint("a request when down: ", down), want, "")
 	}
 }
@@ -308,7 +309,7 @@ func TestAListenerThatFailsEndsTheServer(t *testing.T) {
 	serve.Break(s)
 	done := make(chan error, 1)
 	go func() { done <- s.Run(context.Background(), context.Background()) }()
-	if err := await(t, "end of the server", done); err == nil {
+	if err := witness.Await(t, "end of the server", done); err == nil {
 		t.Error("end of the server: got nil, want an error")
 	}
 }
@@ -334,7 +335,7 @@ func TestAccessLogOfTheConfiguration(t *testing.T) {
 	var got map[string]any
 	for got["msg"] != "request" {
 		got = nil
-		if err := json.Unmarshal([]byte(await(t, "line of the log", lines)), &got); err != nil {
+		if err := json.Unmarshal([]byte(witness.Await(t, "line of the log", lines)), &got); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -348,7 +349,7 @@ func TestAccessLogOfTheConfiguration(t *testing.T) {
 		t.Errorf("access log (-want +got):\n%s", diff)
 	}
 	stopped()
-	if err := await(t, "end of the server", done); err != nil {
+	if err := witness.Await(t, "end of the server", done); err != nil {
 		t.Errorf("end of the server: got %v, want nil", err)
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // authority signs certificates in a folder of its own.
@@ -109,7 +110,7 @@ func over(t *testing.T, address string, config *tls.Config, h2 bool) (*http.Resp
 	protocols.SetHTTP2(h2)
 	transport := &http.Transport{TLSClientConfig: config, Protocols: protocols}
 	defer transport.CloseIdleConnections()
-	answer, err := (&http.Client{Transport: transport, Timeout: bound}).Post("https://"+address, "text/plain", strings.NewReader("hello"))
+	answer, err := (&http.Client{Transport: transport, Timeout: witness.Bound}).Post("https://"+address, "text/plain", strings.NewReader("hello"))
 	if err != nil {
 		return nil, "", err
 	}
@@ -268,7 +269,7 @@ func TestExpiredCertificateIsAWarning(t *testing.T) {
 		o.Log = slog.New(slog.NewJSONHandler(&text, nil))
 		s := startWith(t, parse(t, "http://127.0.0.1:9", settings, "", ""), o)
 		s.stop()
-		if err := await(t, "end of the server", s.done); err != nil {
+		if err := witness.Await(t, "end of the server", s.done); err != nil {
 			t.Fatal(err)
 		}
 		if got := text.String(); strings.Count(got, `"level":"WARN"`) != 1 || !strings.Contains(got, what) {
@@ -289,7 +290,7 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	address := s.Addresses()[0]
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: old.pool, ServerName: "site.example"}}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: bound}
+	client := &http.Client{Transport: transport, Timeout: witness.Bound}
 	ask := func() error {
 		answer, err := client.Get("https://" + address)
 		if err != nil {
