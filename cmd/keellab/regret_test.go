@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,24 +43,27 @@ func cells(text string) (rows [][]string) {
 	return rows
 }
 
+// spaced is a text with one space wherever there are some.
+func spaced(text string) string { return strings.Join(strings.Fields(text), " ") }
+
 // The table has a row for each scenario and size, with breakers and without, and is the
 // same every time.
 func TestRegret(t *testing.T) {
 	dir := races(t)
 	args := []string{"regret", "--scenarios", dir, "--choose", "2", "--seeds", "3", "--endpoints", "4,8", "--proxies", "1,2"}
 	aligned := must(t, args...)
-	if again := must(t, args...); again != aligned {
-		t.Errorf("got\n%s\nand then\n%s", aligned, again)
-	}
 	if strings.Count(aligned, "calm ") != 8 || strings.Count(aligned, "trap ") != 8 || strings.Contains(aligned, "|") {
 		t.Errorf("got\n%s\nwant both in four sizes, twice", aligned)
 	}
-	rows := cells(must(t, append(args, "--markdown")...))
+	rows := cells(must(t, append(args, "--markdown")...)) // plays them once more
 	var sizes []string
 	for _, row := range rows {
 		sizes = append(sizes, strings.Join(row[:3], " "))
 		if row[11] != "3" && row[11] != "3 (wide)" {
 			t.Errorf("%v: want 3 seeds", row)
+		}
+		if again := spaced(strings.ReplaceAll(strings.Join(row, " "), "*", "")); !strings.Contains(spaced(aligned), again) {
+			t.Errorf("got\n%s\nand then %s", aligned, again)
 		}
 	}
 	const once = "calm 4 1, calm 4 2, calm 8 1, calm 8 2, trap 4 1, trap 4 2, trap 8 1, trap 8 2"
@@ -86,17 +90,15 @@ func TestRegretCheck(t *testing.T) {
 
 func TestAblation(t *testing.T) {
 	dir := races(t)
-	args := []string{"ablation", "--scenarios", dir, "--seeds", "2", "--endpoints", "16"}
+	args := []string{"ablation", "--scenarios", dir, "--seeds", "2", "--endpoints", "8"}
 	text := must(t, args...)
 	rows := cells(text)
-	if len(rows) != 4 || rows[0][0] != "calm" || rows[1][0] != "trap" || rows[0][1] != "16" || len(rows[0]) != 4+len(regret.Guards) {
+	if len(rows) != 4 || rows[0][0] != "calm" || rows[1][0] != "trap" || rows[0][1] != "8" || len(rows[0]) != 4+len(regret.Guards) {
 		t.Errorf("got\n%s", text)
 	}
-	if again := must(t, args...); again != text {
-		t.Errorf("got\n%s\nand then\n%s", text, again)
-	}
-	if rows := cells(must(t, append(args, "--breakers", "on", "calm")...)); len(rows) != 1 {
-		t.Errorf("one scenario with breakers: got %v", rows)
+	// The same again is the same, alone, too.
+	if again := cells(must(t, append(args, "--breakers", "on", "trap")...)); len(again) != 1 || !slices.Equal(again[0], rows[1]) {
+		t.Errorf("one scenario with breakers: got %v, want %v", again, rows[1])
 	}
 }
 
