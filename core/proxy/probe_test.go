@@ -149,7 +149,7 @@ func TestKnocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	asked := knocks(l, nil)
+	asked := knocks(t, l, nil)
 	if got := checked(t, plan{endpoints: []string{"http://" + l.Addr().String()}}, config.Health{Kind: config.CheckTCP}, asked); got != core.Ready {
 		t.Errorf("open: got %v, want ready", got)
 	}
@@ -161,7 +161,7 @@ func TestKnocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if got := checked(t, plan{endpoints: []string{"unix://" + s.Addr().String()}}, config.Health{Kind: config.CheckTCP}, knocks(s, nil)); got != core.Ready {
+	if got := checked(t, plan{endpoints: []string{"unix://" + s.Addr().String()}}, config.Health{Kind: config.CheckTCP}, knocks(t, s, nil)); got != core.Ready {
 		t.Errorf("socket: got %v, want ready", got)
 	}
 }
@@ -179,7 +179,7 @@ func TestKnocksWithTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	asked := knocks(l, &tls.Config{Certificates: []tls.Certificate{pair}})
+	asked := knocks(t, l, &tls.Config{Certificates: []tls.Certificate{pair}})
 	at := []string{"https://" + l.Addr().String()}
 	known := config.Upstream{TLS: &config.UpstreamTLS{CAFile: a.file, ServerName: "backend.example"}}
 	if got := checked(t, plan{endpoints: at, upstream: known}, config.Health{Kind: config.CheckTCP}, asked); got != core.Ready {
@@ -194,8 +194,9 @@ func TestKnocksWithTLS(t *testing.T) {
 	}
 }
 
-// knocks takes connections until the listener is closed, and says so of each.
-func knocks(l net.Listener, secure *tls.Config) <-chan struct{} {
+// knocks takes connections until the listener is closed or the test ends, and says so of
+// each.
+func knocks(t *testing.T, l net.Listener, secure *tls.Config) <-chan struct{} {
 	asked := make(chan struct{})
 	go func() {
 		defer close(asked)
@@ -211,7 +212,11 @@ func knocks(l net.Listener, secure *tls.Config) <-chan struct{} {
 				}
 				c.Read(make([]byte, 1)) // to its end
 			}()
-			asked <- struct{}{}
+			select {
+			case asked <- struct{}{}:
+			case <-t.Context().Done(): // one more knock than anybody waits for
+				return
+			}
 		}
 	}()
 	return asked

@@ -21,6 +21,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
+	"github.com/evenkeel/evenkeel/core/witness"
 	"github.com/evenkeel/evenkeel/lab/peer"
 	"github.com/evenkeel/evenkeel/lab/record"
 	"github.com/evenkeel/evenkeel/lab/scenario"
@@ -217,9 +218,13 @@ func TestPeer(t *testing.T) {
 }
 
 func TestPeerThatFails(t *testing.T) {
-	for _, c := range []struct{ name, commands, want string }{
-		{"it cannot have the port", "echo 'cannot bind' >&2; exit 1", "haproxy-leastconn ended before it was ready (exit status 1): cannot bind"},
-		{"it never listens", "exec sleep 1000", "haproxy-leastconn was not ready within 1s: "},
+	for _, c := range []struct {
+		name, commands string
+		within         time.Duration
+		want           string
+	}{
+		{"it cannot have the port", "echo 'cannot bind' >&2; exit 1", witness.Bound, "haproxy-leastconn ended before it was ready (exit status 1): cannot bind"},
+		{"it never listens", "exec sleep 1000", time.Second, "haproxy-leastconn was not ready within 1s: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			clean := alone(t)
@@ -228,12 +233,10 @@ func TestPeerThatFails(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := startSubject(t.Context(), time.Second, "none", subject, []string{"http://127.0.0.1:1"})
-			if p != nil || err == nil || err.Error() != c.want {
-				t.Errorf("got %v, want %s", err, c.want)
-			}
+			p, err := startSubject(t.Context(), c.within, "none", subject, []string{"http://127.0.0.1:1"})
+			failed(t, p, err, c.within, c.want)
 			clean()
-			gone(t, pid)
+			goneIfRun(t, pid)
 		})
 	}
 	t.Run("it dies of the signal to end", func(t *testing.T) {
@@ -244,7 +247,7 @@ func TestPeerThatFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := startSubject(t.Context(), startWithin, "none", subject, []string{"http://127.0.0.1:1"})
+		p, err := startSubject(t.Context(), witness.Bound, "none", subject, []string{"http://127.0.0.1:1"})
 		if err != nil {
 			t.Fatal(err)
 		}
