@@ -46,6 +46,13 @@ type Explained interface {
 	Explain(now Instant) CostParts
 }
 
+// Varied is an Estimator that knows how much the answers of its member vary.
+type Varied interface {
+	// Variation is the square of their coefficient of variation: 0 for answers that all
+	// take the same time, 1 for exponential times, and while nothing is known.
+	Variation() float64
+}
+
 // Classed is an Estimator that tells classes of requests apart (Ask.Class). It hears from a
 // lease by these instead of Answered and End. That the class is not part of a Sample keeps
 // this small enough to be passed in registers.

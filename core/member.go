@@ -107,6 +107,14 @@ func (m *Member) Latency(now Instant) (seconds float64, fresh bool) {
 	return m.parts.Estimator.Latency(now)
 }
 
+// variation is what the estimator says of the member's answers; 1 where it does not.
+func (m *Member) variation() float64 {
+	if v, ok := m.parts.Estimator.(Varied); ok {
+		return v.Variation()
+	}
+	return 1
+}
+
 // Breaker is the state of the member's circuit breaker; Closed without one.
 func (m *Member) Breaker(now Instant) State {
 	if m.breaker == nil {

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -53,7 +54,7 @@ func TestSurvey(t *testing.T) {
 	p.gates["e"].verdict = core.Barred
 	update(t, p.Router, append(endpoints("a", "b", "c", "d", "e"), core.Endpoint{Key: "f"})...)
 	p.begin(t, 0)
-	want := core.Survey{Members: 6, Undrained: 5, Open: 4, Ready: 3, Known: 3, Fresh: 2, Median: 30, Fast: 10, Suspects: 1, Spread: 3, LowCost: 1, HighCost: 3, Level: true}
+	want := core.Survey{Members: 6, Undrained: 5, Open: 4, Ready: 3, Known: 3, Fresh: 2, Median: 30, Fast: 10, Suspects: 1, Spread: 3, LowCost: 1, HighCost: 3, Level: true, Chance: 1}
 	if diff := cmp.Diff([]core.Survey{want}, l.heard); diff != "" {
 		t.Errorf("survey (-want +got):\n%s", diff)
 	}
@@ -64,6 +65,41 @@ func TestSurvey(t *testing.T) {
 	p.begin(t, sec) // a has one pending, the others none
 	if got := l.heard[1].Level; got {
 		t.Error("level with one pending at a: got true, want false")
+	}
+	if got, want := l.heard[1].Pending, 1.0/3; got != want {
+		t.Errorf("pending with one at a, of three that are ready: got %v, want %v", got, want)
+	}
+}
+
+// varying is an estimator that says how much the answers vary.
+type varying struct {
+	fixed
+	variation float64
+}
+
+func (v *varying) Variation() float64 { return v.variation }
+
+// What is left to chance follows the mean variation of the fresh ones, of which those without
+// any say are taken for irregular: four times its square, from a tenth to all.
+func TestChance(t *testing.T) {
+	for _, c := range []struct{ a, b, want float64 }{
+		{0, 0, 0.1}, {0.15, 0.15, 0.1}, {0.2, 0.2, 0.16}, {0.1, 0.5, 0.36}, {0.5, 0.5, 1}, {0, 9, 1},
+	} {
+		l, all := &listener{}, map[string]*varying{}
+		p := newPool(t, core.Config{Picker: l, Equip: func(m *core.Member) core.Parts {
+			all[m.Key] = &varying{fixed: fixed{latency: 1, fresh: m.Key != "stale"}}
+			return core.Parts{Estimator: all[m.Key]}
+		}}, "a", "b", "stale")
+		if got := p.View().Pool.Chance(); got != 1 {
+			t.Errorf("before a look: got %v, want 1", got)
+		}
+		all["a"].variation, all["b"].variation, all["stale"].variation = c.a, c.b, 100
+		p.begin(t, 0)
+		for what, got := range map[string]float64{"survey": l.heard[0].Chance, "pool": p.View().Pool.Chance()} {
+			if math.Abs(got-c.want) > 1e-12 {
+				t.Errorf("%s of variations %v and %v: got %v, want %v", what, c.a, c.b, got, c.want)
+			}
+		}
 	}
 }
 

@@ -69,7 +69,8 @@ type Estimator struct {
 	taken    atomic.Uint64
 	holds    uint32 // ticks for which taken holds
 	debt     debt
-	asked    atomic.Int64 // the Instant of the last attempt; kept only to explore
+	varies   atomic.Uint32 // float32 bits of Variation; 0 while nothing is known
+	asked    atomic.Int64  // the Instant of the last attempt; kept only to explore
 	member   *core.Member
 	decay    float64 // seconds
 	settings Settings
@@ -142,7 +143,7 @@ func (e *Estimator) takenFor(now core.Instant) (seconds float64, known bool) {
 
 // level takes a latency near the median for the median.
 func (e *Estimator) level(latency, median float64) float64 {
-	if near := e.settings.Near; latency < median*(1+near) && latency > median*(1-near) {
+	if near := e.settings.Near * e.member.Pool().Chance(); latency < median*(1+near) && latency > median*(1-near) {
 		return median
 	}
 	return latency
@@ -243,6 +244,9 @@ func (e *Estimator) take(now core.Instant, o core.Outcome, x float64) {
 		}
 		estimate = max(estimate, floor)
 		if e.word.CompareAndSwap(old, pack(estimate, samples+1, now)) {
+			if samples > 0 && !o.Failed() && o != core.Overtaken {
+				e.vary((x - before) / before)
+			}
 			if samples < counted || math.Abs(estimate-before) > before/holdsFor {
 				e.hold(now, estimate) // else what it is taken for is as good for as long as it holds
 			}

@@ -33,7 +33,7 @@ import (
 
 const (
 	// Flat is how far apart costs may lie, as a share of the least, to count as
-	// equal.
+	// equal, where answers are irregular; where they are regular, less (core.Survey.Chance).
 	Flat = 0.10
 	// Same is how far apart latencies may lie, as a share of the least, to be those of
 	// members that are the same, and work that is: chance alone drives averages of
@@ -137,7 +137,8 @@ func (p *Picker) whole() bool {
 
 // flat tells that there is nothing to choose by: no cost, no latency, nothing pending.
 func flat(s core.Survey) bool {
-	return s.Level && s.HighCost <= s.LowCost*(1+Flat) && s.Spread <= 1+Flat
+	near := 1 + Flat*s.Chance
+	return s.Level && s.HighCost <= s.LowCost*near && s.Spread <= near
 }
 
 // same tells that all answer alike, whatever is pending.

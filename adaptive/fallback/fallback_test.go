@@ -18,7 +18,7 @@ const (
 
 // Surveys of six members.
 var (
-	good   = core.Survey{Members: 6, Undrained: 6, Open: 6, Ready: 6, Known: 6, Fresh: 6, Spread: 2, LowCost: 1, HighCost: 3, Level: true}
+	good   = core.Survey{Members: 6, Undrained: 6, Open: 6, Ready: 6, Known: 6, Fresh: 6, Spread: 2, LowCost: 1, HighCost: 3, Level: true, Chance: 1}
 	thin   = with(good, func(s *core.Survey) { s.Known, s.Fresh = 2, 2 })
 	flat   = with(good, func(s *core.Survey) { s.Spread = 1.1; s.HighCost = 1.05 })
 	same   = with(good, func(s *core.Survey) { s.Spread, s.Level = 1.02, false }) // but for what is pending
@@ -53,17 +53,20 @@ func TestOneSurvey(t *testing.T) {
 		survey  core.Survey
 		want    string
 	}{
-		"good":                    {true, threshold, good, adaptive},
-		"nobody":                  {true, threshold, core.Survey{Level: true}, fellThin},
-		"nobody, without latency": {false, threshold, core.Survey{Level: true}, adaptive},
-		"one ready":               {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Known, s.Fresh = 1, 1, 1 }), fellThin},
-		"two of two known":        {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Known, s.Fresh = 2, 2, 2 }), adaptive},
-		"half of them known":      {true, threshold, with(good, func(s *core.Survey) { s.Known, s.Fresh = 3, 3 }), adaptive},
-		"fewer than half of them": {true, threshold, thin, fellThin},
-		"one of them fresh":       {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 1 }), adaptive},
-		"none of them fresh":      {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 0 }), fellThin},
-		"just flat":               {true, threshold, with(flat, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11 }), fellFlat},
-		"just not":                {true, threshold, with(flat, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11.001 }), adaptive},
+		"good":                               {true, threshold, good, adaptive},
+		"nobody":                             {true, threshold, core.Survey{Level: true}, fellThin},
+		"nobody, without latency":            {false, threshold, core.Survey{Level: true}, adaptive},
+		"one ready":                          {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Known, s.Fresh = 1, 1, 1 }), fellThin},
+		"two of two known":                   {true, threshold, with(good, func(s *core.Survey) { s.Ready, s.Known, s.Fresh = 2, 2, 2 }), adaptive},
+		"half of them known":                 {true, threshold, with(good, func(s *core.Survey) { s.Known, s.Fresh = 3, 3 }), adaptive},
+		"fewer than half of them":            {true, threshold, thin, fellThin},
+		"one of them fresh":                  {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 1 }), adaptive},
+		"none of them fresh":                 {true, threshold, with(good, func(s *core.Survey) { s.Fresh = 0 }), fellThin},
+		"just flat":                          {true, threshold, with(flat, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11 }), fellFlat},
+		"just not":                           {true, threshold, with(flat, func(s *core.Survey) { s.LowCost, s.HighCost = 10, 11.001 }), adaptive},
+		"just flat, of more regular answers": {true, threshold, with(flat, func(s *core.Survey) { s.LowCost, s.HighCost, s.Spread, s.Chance = 100, 106, 1.06, 0.6 }), fellFlat},
+		"regular, but not flat by cost":      {true, threshold, with(flat, func(s *core.Survey) { s.LowCost, s.HighCost, s.Spread, s.Chance = 100, 106.1, 1.06, 0.6 }), adaptive},
+		"regular, but not flat by latency":   {true, threshold, with(flat, func(s *core.Survey) { s.LowCost, s.HighCost, s.Spread, s.Chance = 100, 106, 1.061, 0.6 }), adaptive},
 		"flat because what is near is taken for equal": {true, threshold, with(flat, func(s *core.Survey) { s.Spread = 1.101 }), adaptive},
 		"flat, but something to level":                 {true, threshold, with(flat, func(s *core.Survey) { s.Level = false }), adaptive},
 		"flat, by half of them":                        {true, threshold, with(flat, func(s *core.Survey) { s.Fresh = 3 }), fellFlat},
