@@ -82,12 +82,16 @@ func (v *varying) Variation() float64 { return v.variation }
 // What is left to chance follows the mean variation of the fresh ones, of which those without
 // any say are taken for irregular: four times its square, from a tenth to all.
 func TestChance(t *testing.T) {
-	for _, c := range []struct{ a, b, want float64 }{
-		{0, 0, 0.1}, {0.15, 0.15, 0.1}, {0.2, 0.2, 0.16}, {0.1, 0.5, 0.36}, {0.5, 0.5, 1}, {0, 9, 1},
+	for _, c := range []struct {
+		stale      bool // all are
+		a, b, want float64
+	}{
+		{false, 0, 0, 0.1}, {false, 0.15, 0.15, 0.1}, {false, 0.2, 0.2, 0.16}, {false, 0.1, 0.5, 0.36},
+		{false, 0.5, 0.5, 1}, {false, 0, 9, 1}, {true, 0, 0, 1},
 	} {
 		l, all := &listener{}, map[string]*varying{}
 		p := newPool(t, core.Config{Picker: l, Equip: func(m *core.Member) core.Parts {
-			all[m.Key] = &varying{fixed: fixed{latency: 1, fresh: m.Key != "stale"}}
+			all[m.Key] = &varying{fixed: fixed{latency: 1, fresh: m.Key != "stale" && !c.stale}}
 			return core.Parts{Estimator: all[m.Key]}
 		}}, "a", "b", "stale")
 		if got := p.View().Pool.Chance(); got != 1 {

@@ -14,7 +14,10 @@
 //     breakers overridden, because the share of members better than barred is below
 //     a threshold. Sending everything to the few that are left would take them down
 //     as well (Envoy's panic threshold, of which 50 % is the default). It is also
-//     the only cap on how many members the breakers may eject.
+//     the only cap on how many members the breakers may eject. Where the strategy goes
+//     by latency, the turn of a barred member goes to whom the strategy would take,
+//     as long as that one costs little more than members did before the panic: what
+//     the few that are left can carry need not fail.
 //
 // A worse mode is entered at once, and left when a better one has been due for a
 // while (Calm), so that modes do not flap. But a thin signal is trusted as soon as it is none
@@ -58,6 +61,8 @@ type Picker struct {
 	// Of the surveys, which do not overlap.
 	better      bool // a better mode has been due
 	betterSince core.Instant
+
+	room room // of those that stand in, in panic
 }
 
 // New returns a picker around own. latency says that own goes by latency, so that
@@ -99,7 +104,7 @@ func (p *Picker) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Sour
 	var ok bool
 	switch mode {
 	case core.Panic:
-		c.Slot, ok = p.robin.Anyone(v, a, now)
+		c, ok = p.anyone(v, inside, a, now, src)
 	case core.Fallback:
 		c, ok = p.turns.Pick(&inside.turns, a, now, src)
 	default:
@@ -116,6 +121,9 @@ func (p *Picker) Survey(now core.Instant, s core.Survey) {
 	}
 	mode, reason := p.judge(s)
 	current, because := p.Mode()
+	if p.latency {
+		p.room.learn(now, s, mode == core.Panic || current == core.Panic)
+	}
 	if mode < current && because != core.SignalThin && !(because == core.SignalFlat && s.HighCost > rough*s.LowCost) {
 		if !p.better {
 			p.better, p.betterSince = true, now
