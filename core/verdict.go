@@ -38,7 +38,8 @@ const (
 	// is not to be trusted.
 	Fallback
 	// Panic: round robin over every member that is not drained or full, breakers
-	// overridden, because too few are ready.
+	// overridden, because too few are ready. Where latency is gone by, those that are
+	// well stand in for barred ones as long as they have room (adaptive/fallback).
 	Panic
 
 	// Modes is how many modes there are.

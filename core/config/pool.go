@@ -66,7 +66,8 @@ type Policies struct {
 
 	// PanicThreshold is the share of endpoints, 0 to 1, below which breakers are
 	// overridden: when fewer than this share are usable, requests go to all that
-	// are not drained, since the few would only be overrun. Default 0.5, as in
+	// are not drained, since the few would only be overrun; where latency is gone by,
+	// those that are well first, as far as they have room. Default 0.5, as in
 	// Envoy and Finagle; 0 turns it off.
 	PanicThreshold float64 `yaml:"panic_threshold" doc:"share of usable endpoints, 0 to 1, below which breakers are overridden; 0: never"`
 
