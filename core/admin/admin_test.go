@@ -301,8 +301,9 @@ func TestPoolsTellTheState(t *testing.T) {
 	*gates["c"] = gate{core.Probing, core.HalfOpen}
 	idle := router(t, &pick.RoundRobin{}, nil, nil, core.Endpoint{Key: "e", Weight: 1, Target: stringer("e, plainly")})
 	empty := router(t, &pick.RoundRobin{}, nil, nil)
+	busy := []Route{{"b", 3, 5}}
 	h := Handler(Options{Now: clock, Pools: func() []Pool {
-		return []Pool{{"one", "ewma", r, ""}, {"two", "round-robin", idle, ""}, {"three", "random", empty, ""}}
+		return []Pool{{Name: "one", Strategy: "ewma", Router: r}, {Name: "two", Strategy: "round-robin", Router: idle, Routes: busy}, {Name: "three", Strategy: "random", Router: empty}}
 	}})
 	var got poolsAnswer
 	if err := json.Unmarshal(ask(h, "GET", "/api/v1/pools").Body.Bytes(), &got); err != nil {
@@ -315,11 +316,11 @@ func TestPoolsTellTheState(t *testing.T) {
 			{"http://user:xxxxx@b", 0.5, "barred", "open", 1, nil, nil, 1, 0.25, 0},
 			{"c", 1, "probing", "half-open", 0, nil, nil, 1, 0.25, 0},
 			{"d", 0, "drained", "closed", 0, nil, number(0.125), 0, 0, 0},
-		}, nil},
+		}, nil, nil},
 		{"two", "round-robin", "adaptive", "none", []endpointState{
 			{"e, plainly", 1, "ready", "closed", 0, nil, nil, 0, 0, 0},
-		}, nil},
-		{"three", "random", "adaptive", "none", []endpointState{}, nil},
+		}, nil, busy},
+		{"three", "random", "adaptive", "none", []endpointState{}, nil, nil},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

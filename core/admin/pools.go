@@ -19,6 +19,15 @@ type Pool struct {
 	Router   *core.Router
 	// Limiter is the name of what limits the pool's requests in flight, if anything does.
 	Limiter string
+	// Routes are those to the pool whose requests in flight are limited.
+	Routes []Route
+}
+
+// Route is a route whose requests in flight are limited.
+type Route struct {
+	Name     string `json:"name"`
+	InFlight int    `json:"in_flight"`
+	Limit    int    `json:"limit"`
 }
 
 // ErrNoEndpoint says that there are pools, and no endpoint in any of them is usable.
@@ -54,6 +63,7 @@ type poolState struct {
 	Reason      string            `json:"reason"`
 	Endpoints   []endpointState   `json:"endpoints"`
 	Concurrency *concurrencyState `json:"concurrency,omitempty"` // absent without a limit
+	Routes      []Route           `json:"routes,omitempty"`      // those with a limit
 }
 
 // concurrencyState is the limit of a pool's requests in flight.
@@ -116,6 +126,7 @@ func stateOf(p Pool, now core.Instant) poolState {
 		Mode:      mode.String(),
 		Reason:    reason.String(),
 		Endpoints: make([]endpointState, 0, len(members)),
+		Routes:    p.Routes,
 	}
 	if a := p.Router.Admission(); a != nil {
 		inFlight, waiting := a.InFlight()

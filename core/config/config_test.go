@@ -92,7 +92,7 @@ func TestFull(t *testing.T) {
 				Name: "front", PathPrefix: "/app", Hosts: []string{"example.com", "www.example.com"}, Methods: []string{"GET", "POST"},
 				Headers:  []HeaderMatch{{Name: "X-Debug"}, {Name: "X-Version", Value: "2"}, {Name: "X-Inside", Absent: true}},
 				Timeouts: &RouteTimeouts{ResponseHeader: ptr(3 * time.Second), Total: ptr(time.Duration(0))},
-				Retries:  &RouteRetries{Attempts: 1}, MaxBodyBytes: 1 << 20,
+				Retries:  &RouteRetries{Attempts: 1}, MaxBodyBytes: 1 << 20, MaxInFlight: 50,
 				Pool: "web", RateLimit: &RateLimit{1000.5, 100, "client", 50 * time.Millisecond, false}, Cost: 2,
 			},
 			{Name: "api", PathPrefix: "/", Pool: "api", Cost: 1},

@@ -57,6 +57,12 @@ type Route struct {
 	// with 413. Default 0, the bound of the listener.
 	MaxBodyBytes int64 `yaml:"max_body_bytes" doc:"largest body of a request in bytes; 0: as the listener says"`
 
+	// MaxInFlight is how many requests of the route may be in progress at once, 0 to
+	// 1000000; the next is answered with 503. A stream or an upgraded connection is in
+	// progress for as long as it lives. Default 0, no bound: a wrong one rejects what could
+	// have been served.
+	MaxInFlight int `yaml:"max_in_flight" doc:"most requests in progress at once, 0 to 1000000; 0 means no limit"`
+
 	// RateLimit bounds the requests a second; nil (the default) means no bound.
 	RateLimit *RateLimit `yaml:"rate_limit" doc:"bound on the requests a second; absent: none"`
 

@@ -46,6 +46,9 @@ func TestRouteRules(t *testing.T) {
 		{"retries", "{retries: 1}", ""},
 		{"no attempt", "{retries: 0}", `3:31: routes[0].retries.attempts: expected a number from 1 to 4, found 0`},
 		{"attempts", "{retries: {attempts: 5}}", `3:42: routes[0].retries.attempts: expected a number from 1 to 4, found 5`},
+		{"places", "{max_in_flight: 1000000}", ""},
+		{"no places", "{max_in_flight: -1}", `3:37: routes[0].max_in_flight: expected a number from 0 to 1000000, found -1`},
+		{"too many places", "{max_in_flight: 1000001}", `3:37: routes[0].max_in_flight: expected a number from 0 to 1000000, found 1000001`},
 		{"a body", "{max_body_bytes: -1}", `3:38: routes[0].max_body_bytes: expected a number from 0 to 1099511627776, found -1`},
 
 		{"the same path", "{path: /a}, {path: /%61}", `3:33: ` + twice},
@@ -57,7 +60,7 @@ func TestRouteRules(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			routes := strings.ReplaceAll(tt.routes, "{}", "{pool: web}")
-			for _, field := range []string{"path", "headers", "timeouts", "retries", "max_body_bytes", "hosts"} {
+			for _, field := range []string{"path", "headers", "timeouts", "retries", "max_in_flight", "max_body_bytes", "hosts"} {
 				routes = strings.ReplaceAll(routes, "{"+field, "{pool: web, "+field) // required, and not what this is about
 			}
 			_, err := Parse("f", []byte(minimal+"routes: ["+routes+"]"))
@@ -75,7 +78,7 @@ func TestRouteRules(t *testing.T) {
 // What is printed means the same as what was read.
 func TestRoutesArePrinted(t *testing.T) {
 	first, err := Parse("f", []byte(minimal+`routes:
-  - {pool: web, path: /a, headers: [X-A, {name: X-B, value: b}, {name: X-C, absent: true}], timeouts: {total: 0}, retries: 1, max_body_bytes: 1024}
+  - {pool: web, path: /a, headers: [X-A, {name: X-B, value: b}, {name: X-C, absent: true}], timeouts: {total: 0}, retries: 1, max_in_flight: 7, max_body_bytes: 1024}
   - {pool: web, hosts: ["*.Example.com"], timeouts: {response_header: 1s}}
 `))
 	if err != nil {
@@ -84,7 +87,7 @@ func TestRoutesArePrinted(t *testing.T) {
 	want := []Route{
 		{
 			Name: "web", Path: "/a", Pool: "web", Headers: []HeaderMatch{{Name: "X-A"}, {Name: "X-B", Value: "b"}, {Name: "X-C", Absent: true}},
-			Timeouts: &RouteTimeouts{Total: ptr(time.Duration(0))}, Retries: &RouteRetries{Attempts: 1}, MaxBodyBytes: 1024, Cost: 1,
+			Timeouts: &RouteTimeouts{Total: ptr(time.Duration(0))}, Retries: &RouteRetries{Attempts: 1}, MaxInFlight: 7, MaxBodyBytes: 1024, Cost: 1,
 		},
 		{Name: "web-2", PathPrefix: "/", Hosts: []string{"*.example.com"}, Pool: "web", Timeouts: &RouteTimeouts{ResponseHeader: ptr(time.Second)}, Cost: 1},
 	}

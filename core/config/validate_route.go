@@ -78,6 +78,7 @@ func (r *Route) validate(report strict.Report) {
 		between(report, "retries.attempts", r.Retries.Attempts, 1, maxAttempts)
 	}
 	checkBody(report, "max_body_bytes", r.MaxBodyBytes)
+	between(report, "max_in_flight", r.MaxInFlight, 0, maxCount)
 	between(report, "cost", r.Cost, 1, int(maxRate))
 	if l := r.RateLimit; l != nil {
 		l.validate(report.At("rate_limit"))

@@ -24,6 +24,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/explain"
+	"github.com/evenkeel/evenkeel/core/limit"
 	"github.com/evenkeel/evenkeel/core/orca"
 	"github.com/evenkeel/evenkeel/core/telemetry"
 )
@@ -62,6 +63,10 @@ type Route struct {
 	Limit   *Limit // nil for none
 	Cost    int    // how many requests one counts for in the limits; 0 counts as 1
 	Metrics *telemetry.Route
+	// InFlight counts the requests in progress; nil for a count of its own. MaxInFlight is how many there may be, 0 for
+	// no bound. The count goes with the route's name from one configuration to the next.
+	InFlight    *limit.Places
+	MaxInFlight int
 	// Policy stands in for the pool's; nil for the pool's.
 	Policy *core.Policy
 	// MaxBodyBytes bounds the body of a request; 0 for the bound of its listener.
@@ -103,6 +108,11 @@ type Proxy struct {
 // New returns a proxy.
 func New(o Options) *Proxy {
 	classify(o.Routes)
+	for i := range o.Routes {
+		if o.Routes[i].InFlight == nil {
+			o.Routes[i].InFlight = new(limit.Places)
+		}
+	}
 	p := &Proxy{options: o, table: newTable(o.Routes)}
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:      p.rewrite,
@@ -143,6 +153,12 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, clients *Clients) 
 		return
 	}
 	route, pool = matched.Metrics, matched.Pool
+	if !matched.InFlight.Enter(matched.MaxInFlight) {
+		out.Header().Set("Retry-After", "1")
+		out.reject(route, http.StatusServiceUnavailable, telemetry.RejectInFlight)
+		return
+	}
+	defer matched.InFlight.Leave()
 	wait, ok := p.admit(matched, r, out.Header(), began)
 	if !ok {
 		out.Header().Set("Retry-After", wholeSeconds(wait))

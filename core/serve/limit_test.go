@@ -1,7 +1,9 @@
 package serve_test
 
 import (
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/evenkeel/evenkeel/core/witness"
@@ -82,4 +84,64 @@ func TestPriorityHeaderOfTheConfiguration(t *testing.T) {
 			t.Errorf("round %d: got %d for the last class and %d for the first, want 503 and 500", i, last, first)
 		}
 	}
+}
+
+// A route's requests in progress go on counting across reloads, be the bound new, other or
+// gone, and each gives its place back when it ends. The API tells of them.
+func TestReloadKeepsWhatIsInFlight(t *testing.T) {
+	arrived, let := make(chan struct{}, 3), make(chan struct{})
+	b := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			arrived <- struct{}{}
+			<-let
+		}
+	})
+	f := &source{}
+	bound := func(route string) {
+		f.write(oneListener+"pools: [{name: web, endpoints: [%q]}]\nroutes: [{name: all, pool: web%s}]", b, route)
+	}
+	bound("")
+	s := serveFile(t, f, io.Discard)
+	var waiting []<-chan answer
+	begin := func() {
+		waiting = append(waiting, s.ask(s.public()+"/wait"))
+		await(t, "request at the backend", arrived)
+	}
+	told := func(routes string) {
+		t.Helper()
+		s.get(s.admin()+"/api/v1/pools").want(t, "pools", 200, routes)
+	}
+	begin()
+	for _, step := range []struct {
+		bound  string
+		status int // of one more
+		routes string
+	}{
+		{", max_in_flight: 1", 503, `"routes":[{"name":"all","in_flight":1,"limit":1}]`},
+		{", max_in_flight: 2", 200, `"routes":[{"name":"all","in_flight":1,"limit":2}]`},
+		{"", 200, `"endpoints":`},
+		{", max_in_flight: 1, cost: 2", 503, `"routes":[{"name":"all","in_flight":1,"limit":1}]`},
+	} {
+		bound(step.bound)
+		reload(t, s)
+		if got := s.get(s.public()); got.err != nil || got.status != step.status {
+			t.Errorf("with%q: got %d, %v, want %d", step.bound, got.status, got.err, step.status)
+		}
+		eventually(t, "only the one that waits is in flight", func() bool {
+			return strings.Contains(s.get(s.admin()+"/api/v1/pools").body, step.routes)
+		})
+	}
+	bound(", max_in_flight: 2")
+	reload(t, s)
+	begin()
+	told(`"in_flight":2,"limit":2}`)
+	close(let)
+	for _, a := range waiting {
+		if got := await(t, "answer", a); got.status != 200 {
+			t.Errorf("one that waited: got %d, %v, want 200", got.status, got.err)
+		}
+	}
+	eventually(t, "nothing is in flight", func() bool {
+		return strings.Contains(s.get(s.admin()+"/api/v1/pools").body, `"in_flight":0,"limit":2}`)
+	})
 }

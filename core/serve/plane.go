@@ -18,6 +18,7 @@ type plane struct {
 	pools  []*pool
 	proxy  *proxy.Proxy
 	limits map[limitKey]*limit.Limiter
+	places map[string]*limit.Places // of the routes, by name
 
 	users   users
 	retired sync.Once
@@ -34,6 +35,15 @@ func (p *plane) pool(name string) *pool {
 		}
 	}
 	return nil
+}
+
+// placesOf counts the requests in progress of the route with that name: those of the plane
+// count in the next one, too.
+func (p *plane) placesOf(route string) *limit.Places {
+	if p == nil || p.places[route] == nil {
+		return new(limit.Places)
+	}
+	return p.places[route]
 }
 
 // users counts those who use something that may be replaced. The zero value is in use by

@@ -11,6 +11,7 @@ import (
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
 	"github.com/evenkeel/evenkeel/core/explain"
+	"github.com/evenkeel/evenkeel/core/limit"
 	"github.com/evenkeel/evenkeel/core/proxy"
 )
 
@@ -154,7 +155,7 @@ func policyOf(p *pool, r *config.Route) *core.Policy {
 // newPlane makes what the requests of a configuration are served by. Nothing changes for
 // the one before.
 func (s *Server) newPlane(f *config.File, old *plane) (*plane, error) {
-	next := &plane{file: f}
+	next := &plane{file: f, places: map[string]*limit.Places{}}
 	for i := range f.Pools {
 		p, err := s.newPool(f, &f.Pools[i], old)
 		if err != nil {

@@ -46,6 +46,7 @@ func (s *Server) route(next, old *plane) error {
 			return fmt.Errorf("route %s: %w", r.Name, err)
 		}
 		p := next.pool(r.Pool)
+		next.places[r.Name] = old.placesOf(r.Name)
 		options.Routes = append(options.Routes, proxy.Route{
 			Name:         r.Name,
 			Match:        matchOf(r),
@@ -54,6 +55,8 @@ func (s *Server) route(next, old *plane) error {
 			MaxBodyBytes: r.MaxBodyBytes,
 			Limit:        quota,
 			Cost:         r.Cost,
+			InFlight:     next.places[r.Name],
+			MaxInFlight:  r.MaxInFlight,
 			Metrics:      s.metrics.Route(r.Name),
 		})
 	}
@@ -128,10 +131,16 @@ func reportsOf(c *config.Pool) (reader *orca.Reader, keep bool, err error) {
 // adminPools are the pools as the API shows them.
 func (s *Server) adminPools() []admin.Pool {
 	var all []admin.Pool
-	for _, p := range s.plane.Load().pools {
+	present := s.plane.Load()
+	for _, p := range present.pools {
 		shown := admin.Pool{Name: p.Name, Strategy: p.config.Strategy.Name, Router: p.Router}
 		if c := p.config.Concurrency; c != nil {
 			shown.Limiter = c.Name
+		}
+		for _, r := range present.file.Routes {
+			if r.Pool == p.Name && r.MaxInFlight > 0 {
+				shown.Routes = append(shown.Routes, admin.Route{Name: r.Name, InFlight: present.places[r.Name].Taken(), Limit: r.MaxInFlight})
+			}
 		}
 		all = append(all, shown)
 	}

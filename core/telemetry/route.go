@@ -35,6 +35,7 @@ func class(status int) int {
 // The reasons of a rejection that are not a core.Failure.
 const (
 	RejectRateLimit = "rate-limit" // the rate limit of the route or the client
+	RejectInFlight  = "in-flight"  // the route has as many requests in progress as it may
 	RejectNoRoute   = "no-route"   // no route takes the request
 	RejectMethod    = "method"     // a method that is not served: CONNECT, TRACE, or none
 	RejectBadBody   = "bad-body"   // the client broke its body off, or garbled it
@@ -55,7 +56,7 @@ const (
 // Rejections returns the closed set of reasons for a rejection: those above, and the
 // name of every core.Failure.
 func Rejections() []string {
-	reasons := []string{RejectRateLimit, RejectNoRoute, RejectMethod, RejectBadBody, RejectSlowBody, RejectLargeBody, RejectBadAnswer,
+	reasons := []string{RejectRateLimit, RejectInFlight, RejectNoRoute, RejectMethod, RejectBadBody, RejectSlowBody, RejectLargeBody, RejectBadAnswer,
 		RejectMalformed, RejectManyHeaders, RejectBadHost, RejectBadTarget, RejectAmbiguous, RejectExpect}
 	for f := range core.Failures {
 		reasons = append(reasons, core.Failure(f).String())

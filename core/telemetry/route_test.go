@@ -39,7 +39,7 @@ func TestRouteRejects(t *testing.T) {
 	r.Rejected("somebody's error text: 10.0.0.1")
 	want := map[string]float64{}
 	for _, reason := range []string{
-		"rate-limit", "no-route", "method", "bad-body", "slow-body", "large-body", "bad-answer", "no-endpoint", "queue-full", "queue-timeout", "shed", "timeout",
+		"rate-limit", "in-flight", "no-route", "method", "bad-body", "slow-body", "large-body", "bad-answer", "no-endpoint", "queue-full", "queue-timeout", "shed", "timeout",
 		"connect-failure", "reset", "malformed", "too-many-headers", "bad-host", "bad-target", "ambiguous-path", "expectation",
 	} {
 		want["rejections_total{reason="+reason+",route=all}"] = 1
@@ -84,7 +84,7 @@ func TestRouteAgainAndClosed(t *testing.T) {
 			t.Errorf("%s is still there", name)
 		}
 	}
-	if n := len(read(t, m, "re")); n != 6+1+21 {
+	if n := len(read(t, m, "re")); n != 6+1+22 {
 		t.Errorf("route b has %d series", n)
 	}
 }

@@ -186,7 +186,7 @@ func TestCardinality(t *testing.T) {
 			}
 		}
 	}
-	want := map[string]int{"route": 48, "pool": 15, "endpoint": 44}
+	want := map[string]int{"route": 49, "pool": 15, "endpoint": 44}
 	if diff := cmp.Diff(want, count); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
