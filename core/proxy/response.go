@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -116,8 +117,17 @@ func (w *response) Write(b []byte) (int, error) {
 	w.moved(n, took)
 	w.untaken(err, took)
 	w.bytes += int64(n)
+	if n >= turn {
+		runtime.Gosched()
+	}
 	return n, err
 }
+
+// turn is how many bytes of an answer may be written before it is another's turn. A client's
+// socket takes megabytes at once, whether or not the client reads them, and a goroutine that
+// does not have to wait would go on until they are full; what is small would stand behind all
+// of those at each step on its way.
+const turn = 16 << 10
 
 // FlushError implements what http.ResponseController looks for.
 func (w *response) FlushError() error {
