@@ -80,6 +80,9 @@ func Build(p config.Policies, d core.Driver) (*core.Router, error) {
 			h.OnDue(d.ProbeDue)
 		}
 	}
+	if after := p.Retries.HungAfter; after > 0 {
+		c.Policy.Hung = core.NewHung(after)
+	}
 	if h := p.Hedge; h != nil {
 		c.Policy.Hedge = core.NewHedge(h.AfterPercentile, h.MinDelay, h.MaxRatio)
 	}

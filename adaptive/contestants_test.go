@@ -152,6 +152,7 @@ func assembled(name string, draws int, takesTurns bool, weights int) contestant 
 	return contestant{"assembled " + name, draws, takesTurns, weights, true, func(t testing.TB, n int) *table {
 		p := config.DefaultPolicies()
 		p.Strategy, p.PanicThreshold = config.NewStrategy(name), 0
+		p.Breaker.OpenFor, p.Breaker.MaxOpenFor = time.Minute, time.Minute // longer than any test
 		return assemble(t, p, n)
 	}}
 }

@@ -130,10 +130,10 @@ func TestProxiesProbeApart(t *testing.T) {
 		all = append(all, at)
 	}
 	slices.Sort(all)
-	// Drawn from 2.5 s to 5 s; the bounds are missed by a fifth of that with a chance
+	// Drawn from 0.5 s to 1 s; the bounds are missed by a fifth of that with a chance
 	// of 0.8^50 = 1 in 70,000, for seeds that are fixed.
-	if first, last := all[0], all[len(all)-1]; first < 2500*ms || first > 3000*ms || last < 4500*ms || last > 5000*ms {
-		t.Errorf("probes: got %v to %v, want all of 2.5s to 5s", first.Sub(0), last.Sub(0))
+	if first, last := all[0], all[len(all)-1]; first < 500*ms || first > 600*ms || last < 900*ms || last > 1000*ms {
+		t.Errorf("probes: got %v to %v, want all of 0.5s to 1s", first.Sub(0), last.Sub(0))
 	}
 }
 
@@ -193,6 +193,7 @@ func TestHedgeReachesThePolicy(t *testing.T) {
 	}
 	r, _ = guarded(t, 1, func(p *config.Policies) {
 		p.Hedge = &config.Hedge{AfterPercentile: 0.5, MinDelay: time.Millisecond, MaxRatio: 0.05}
+		p.Retries.HungAfter = 0
 	})
 	for range 20 {
 		if a := start(r, 0); a.Hedge != core.Never {
@@ -252,5 +253,25 @@ func TestExploreAndClassesReachTheEstimator(t *testing.T) {
 		if got := testing.AllocsPerRun(1000, func() { try(time.Millisecond); ask.Class++ }); got != 0 {
 			t.Errorf("on %v: allocations of an attempt: got %v, want 0", on, got)
 		}
+	}
+}
+
+// From when on an attempt is taken for hung reaches it, too, and by default there is such a
+// time: half of what an attempt may take, while nothing is known.
+func TestHungReachesThePolicy(t *testing.T) {
+	for after, want := range map[time.Duration]core.Instant{config.DefaultPolicies().Retries.HungAfter: 5000 * ms, 0: core.Never} {
+		r, _ := guarded(t, 1, func(p *config.Policies) { p.Retries.HungAfter = after })
+		var q core.Request
+		if got := q.Start(0, r, true).Hedge; got != want {
+			t.Errorf("hung after %v: asked at %v, want %v", after, got, want)
+		}
+		q.Abandon(0)
+	}
+	r, _ := guarded(t, 1, func(p *config.Policies) { p.Retries.HungAfter = 3 * time.Second })
+	for range 20 {
+		r.Policy().Hung.Learn(0, time.Millisecond)
+	}
+	if d, ok := r.Policy().Hung.Delay(0, 10*time.Second); !ok || d != 3*time.Second {
+		t.Errorf("hung after 3s: got %v, %v", d, ok)
 	}
 }

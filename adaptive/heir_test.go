@@ -70,7 +70,7 @@ func TestInherit(t *testing.T) {
 func inheriting(t *testing.T, change func(*config.Policies)) *core.Router {
 	t.Helper()
 	p := config.DefaultPolicies()
-	p.Breaker.Jitter = 0
+	p.Breaker.Jitter, p.Breaker.OpenFor, p.Breaker.MaxOpenFor = 0, 5*time.Second, time.Minute
 	p.Health = &config.Health{Interval: time.Second, Rise: 2, Fall: 1}
 	change(&p)
 	source := core.NewKey(1)

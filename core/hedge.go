@@ -19,15 +19,9 @@ import (
 // early must not pull it down, or hedging would bring on more hedging. Hedges and
 // retries themselves teach it nothing, nor does failing fast.
 type Hedge struct {
-	percentile float64
-	minDelay   time.Duration
-	least      uint64 // samples before there is a delay
-	budget     *Budget
-
-	recent recent
-	next   atomic.Int64 // the Instant from which the percentile is to be taken anew
-	busy   atomic.Bool  // somebody is at it
-	delay  atomic.Int64 // 0 while it is not known
+	minDelay time.Duration
+	budget   *Budget
+	first    tail // of times to the first byte
 }
 
 // Hedging is what became of the wish to hedge a request.
@@ -49,9 +43,6 @@ var hedgingNames = [Hedgings]string{"none", "sent", "won", "no-budget", "no-endp
 // String returns the name in metrics.
 func (h Hedging) String() string { return hedgingNames[h] }
 
-// hedgeEvery is how often the percentile is taken: some 400 buckets are read for it.
-const hedgeEvery = 100 * time.Millisecond
-
 // NewHedge returns a Hedge that hedges after the percentile (above 0, below 1) of the
 // recent times to the first byte, and after no less than minDelay, at most maxRatio
 // requests of those of the last ten seconds (see Budget). There is no hedging before so
@@ -59,57 +50,62 @@ const hedgeEvery = 100 * time.Millisecond
 // to lie beyond the percentile, and 20 at least.
 func NewHedge(percentile float64, minDelay time.Duration, maxRatio float64) *Hedge {
 	return &Hedge{
-		percentile: percentile, minDelay: minDelay,
-		least:  uint64(max(20, math.Ceil(1/(1-percentile)))),
-		budget: NewBudget(maxRatio, 0),
+		minDelay: minDelay,
+		budget:   NewBudget(maxRatio, 0),
+		first:    tail{percentile: percentile, least: uint64(max(20, math.Ceil(1/(1-percentile))))},
 	}
 }
 
 // Delay is how long a request may be unanswered before it is hedged; false while that
 // is not known.
 func (h *Hedge) Delay(now Instant) (time.Duration, bool) {
-	if int64(now) >= h.next.Load() && h.busy.CompareAndSwap(false, true) {
-		h.next.Store(int64(now.Add(hedgeEvery)))
-		d, ok := h.recent.quantile(now, h.percentile, h.least)
-		if ok {
-			d = max(d, h.minDelay)
-		}
-		h.delay.Store(int64(d))
-		h.busy.Store(false)
-	}
-	d := time.Duration(h.delay.Load())
-	return d, d > 0
+	d, ok := h.first.at(now)
+	return max(d, h.minDelay), ok
 }
 
 // Learn takes in how long a first attempt took to its first byte, or that it took
 // longer than this.
-func (h *Hedge) Learn(now Instant, took time.Duration) { h.recent.add(now, took) }
+func (h *Hedge) Learn(now Instant, took time.Duration) { h.first.recent.add(now, took) }
 
-// Hedge tells that Action.Hedge has passed without an answer. The action is Try for the
-// hedge, which runs beside the first attempt; or Stay, when there is none: the hedges of
-// all requests are at their bound, no other member may take it, or the request has moved
-// on meanwhile.
+// Hedge tells that Action.Hedge has passed without an answer. The action is Try for an
+// attempt that runs beside the first, as its hedge or because that is taken for hung (see
+// Hung); or Stay, when there is none: the hedges or the retries of all requests are at their
+// bound, no other member may take it, or the request has moved on meanwhile. An
+// Action.Hedge of a Stay that lies ahead is when to ask once more.
 //
 // Then the answers of both are told as they come, and each failure: what one of them
 // came to that cannot be delivered leads to Stay as long as there is the other. With
 // Deliver, the other attempt has been settled, and the driver is to call it off. It
-// counts as overtaken if it began first; as abandoned if it was the hedge, which has had
+// counts as overtaken if it began first; as abandoned if it was the second, which has had
 // no fair chance. News of it that come later lead to Stay.
 func (q *Request) Hedge(now Instant) Action {
 	h := q.policy.Hedge
 	switch {
-	case h == nil || !q.replayable || q.attempts != 1 || !q.leases[0].waiting() || now >= q.deadline:
+	case !q.replayable || q.attempts != 1 || !q.leases[0].waiting() || now >= q.deadline:
 		return Action{Do: Stay}
+	case now >= q.hung:
+		return q.rescue(now)
+	case h == nil:
+		return q.unhedged(HedgeNone)
 	case !h.budget.Allows(now):
-		return Action{Do: Stay, Hedged: HedgeNoBudget}
+		return q.unhedged(HedgeNoBudget)
 	case !q.lease(now):
-		return Action{Do: Stay, Hedged: HedgeNoEndpoint}
+		return q.unhedged(HedgeNoEndpoint)
 	}
 	h.budget.Spend(now)
 	q.hedged = true
 	action := q.try(now, RetryNone)
 	action.Hedged = HedgeSent
 	return action
+}
+
+// unhedged says that there is no hedge, and when the attempt will be taken for hung.
+func (q *Request) unhedged(why Hedging) Action {
+	a := Action{Do: Stay, Hedged: why}
+	if q.hung != Never {
+		a.Hedge = q.hung
+	}
+	return a
 }
 
 // hedgeAt is when the first attempt is to be hedged: Never, too, in a pool that panics,

@@ -21,6 +21,9 @@ type Policy struct {
 	Budget *Budget
 	// Hedge says when a request is hedged; nil for never.
 	Hedge *Hedge
+	// Hung says when an attempt is taken for hung, and its request tried elsewhere; nil
+	// for never.
+	Hung *Hung
 }
 
 // Verb is what a driver is to do next for a request.
@@ -28,8 +31,8 @@ type Verb uint8
 
 const (
 	// Try: start the attempt that Action.Attempt names, whose answer must begin
-	// by Action.Until. Then tell Answered or Failed; and when Action.Hedge comes
-	// before either, tell Hedge.
+	// by Action.Until. Then tell Answered or Failed; and when Action.Hedge, which is
+	// before Action.Until, comes before either, tell Hedge.
 	Try Verb = iota
 	// Wait: stand in the queue until the ticket is woken (then tell Woken), or
 	// until Action.Until (then tell Expired).
@@ -103,7 +106,7 @@ type Action struct {
 	Do      Verb
 	Attempt int
 	Until   Instant // Never for no bound
-	Hedge   Instant // of Try: when to tell Hedge; Never for not at all
+	Hedge   Instant // of Try: when to tell Hedge; Never for not at all (of Stay: see Hedge)
 	Failure Failure
 	Retry   Retry
 	Hedged  Hedging
@@ -131,6 +134,8 @@ type Request struct {
 	replayable bool
 	hedged     bool // the second attempt is a hedge
 	deadline   Instant
+	answerBy   Instant // when the first attempt has to be answered
+	hung       Instant // when it is taken for hung; Never for not at all
 	attempts   int
 	leases     [MaxAttempts]Lease
 	admission  *Admission // not nil while it has to be left
@@ -208,6 +213,9 @@ func (q *Request) Answered(now Instant, attempt int, s Sample, retryable bool) A
 	lease.Answered(now, s)
 	if !s.Outcome.Failed() {
 		q.timed(now, attempt)
+		if h := q.policy.Hung; h != nil && q.replayable && attempt == 0 {
+			h.Learn(now, now.Sub(lease.Began()))
+		}
 		q.overtake(now, attempt)
 	} else if q.rivalled(attempt) {
 		lease.Settle(now, s)
@@ -310,7 +318,11 @@ func (q *Request) first(now Instant) Action {
 		q.shedder.Begun(now, q.Ask.Priority)
 	}
 	action := q.try(now, RetryNone)
-	action.Hedge = q.hedgeAt(now)
+	q.answerBy = action.Until
+	q.hung = q.hungAt(now)
+	if hedge := Earlier(q.hedgeAt(now), q.hung); hedge < action.Until {
+		action.Hedge = hedge
+	}
 	return action
 }
 

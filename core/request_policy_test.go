@@ -29,6 +29,9 @@ func TestRequestWithItsOwnPolicy(t *testing.T) {
 		"no bounds, and one attempt": {&core.Policy{}, []step{
 			{0, "start", "try a until never"}, {sec, "502", "deliver from a until never"}, {sec, "finish", "done"},
 		}},
+		"a hedge that would come too late": {&core.Policy{Attempts: 2, AnswerWithin: 5 * time.Millisecond, Hedge: pool.Hedge}, []step{
+			{0, "start", "try a until 5ms"}, {5 * ms, "timeout", "give up: timeout"},
+		}},
 		"no hedge": {&core.Policy{Attempts: 2}, []step{
 			{0, "start", "try a until never"}, {sec, "hedge", "stay"}, {sec, "200", "deliver from a until never"}, {sec, "finish", "done"},
 		}},

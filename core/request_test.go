@@ -83,7 +83,7 @@ func describe(q *core.Request, a core.Action) string {
 	case core.Stay:
 		b.WriteString("stay")
 	}
-	if a.Do == core.Try && a.Hedge != core.Never {
+	if a.Do == core.Try && a.Hedge != core.Never || a.Do == core.Stay && a.Hedge > 0 {
 		fmt.Fprintf(&b, ", hedge at %s", a.Hedge.Sub(0))
 	}
 	if a.Retry != core.RetryNone {

@@ -30,7 +30,7 @@ var blocks = flag.Int("blocks", 1, "TestDefaults: how often every subject is pla
 const fleet = `version: 1
 name: defaults
 models: one of five endpoints is bad
-duration: 17s
+duration: 12s
 arrivals: {law: constant, rate: 300}
 servers: {count: 5, slots: 4, service: {law: exponential, mean: 40ms}}
 faults:
@@ -71,15 +71,15 @@ var situations = []situation{
 		faults: "- {kind: error, servers: [0], from: 2s, to: 7s, code: 503, latency: 1ms}",
 	},
 	{
-		name: "hanging", lasts: 10 * time.Second, lost: [2]int{20, 10},
+		name: "hanging", lasts: 10 * time.Second, lost: [2]int{0, 10},
 		faults: "- {kind: hang, servers: [0], from: 2s, to: 7s}",
 	},
 	{
 		name: "flapping", lasts: 10 * time.Second, lost: [2]int{0, 10},
 		faults: "- {kind: refused, servers: [0], from: 2s, to: 8s, every: 2s, for: 1s}",
 	},
-	{ // a breaker that found it still down opens for ten seconds at most
-		name: "recovering", lasts: 17 * time.Second, lost: [2]int{0, 5}, back: 5 * time.Second,
+	{ // a breaker that found it still down opens for five seconds at most
+		name: "recovering", lasts: 12 * time.Second, lost: [2]int{0, 5}, back: 5 * time.Second,
 		faults: "- {kind: refused, servers: [0], from: 2s, to: 5s}\n- {kind: slow, servers: [0], from: 5s, to: 8s, factor: 10, shape: decay}",
 	},
 }

@@ -69,9 +69,9 @@ func TestFull(t *testing.T) {
 			Policies: Policies{
 				Strategy:       Strategy{Name: "p2c-ewma", Decay: 5 * time.Second, Guards: defaultGuards(), Choices: 3},
 				PanicThreshold: 0.25,
-				Breaker:        Breaker{false, 3, 0.8, 2 * time.Second, 0.9, 20 * time.Second, 50, Weights{0.9, 0.8, 0.7, 0.6, 0.5, 0.3, 0.4}, time.Second, 30 * time.Second, 0.25, 2, 3 * time.Second},
+				Breaker:        Breaker{false, 3, 0.8, 2 * time.Second, 0.9, 20 * time.Second, 50, Weights{0.9, 0.8, 0.7, 0.6, 0.5, 0.3, 0.4}, 3 * time.Second, 30 * time.Second, 0.25, 2, 3 * time.Second},
 				Timeouts:       Timeouts{Connect: time.Second, Total: 90 * time.Second, Idle: time.Minute},
-				Retries:        Retries{3, 0.1, 2.5},
+				Retries:        Retries{3, 2 * time.Second, 0.1, 2.5},
 				Hedge:          &Hedge{0.99, 20 * time.Millisecond, 0.02},
 				Health:         &Health{"http", "/ready?deep=1", "h.example", Statuses{200, 204}, "", 9000, 10 * time.Second, 3 * time.Second, 1, 5},
 				Concurrency:    &Concurrency{Name: "fixed", Limit: 64, Queue: 16, MaxWait: 250 * time.Millisecond},

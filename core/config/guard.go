@@ -39,13 +39,15 @@ type Breaker struct {
 	Weights Weights `yaml:"weights" doc:"how much each outcome is held against the endpoint"`
 
 	// OpenFor is how long the breaker stays open the first time; it doubles with
-	// every probe that fails, up to MaxOpenFor. Default 5s, as in Hystrix and
-	// Finagle.
+	// every probe that fails, up to MaxOpenFor. Default 1s: who retries loses nothing by
+	// a probe that comes too early, and what is well again is wanted back. (Hystrix and
+	// Finagle have 5s, where a probe that fails is a request that fails.)
 	OpenFor time.Duration `yaml:"open_for" doc:"how long the breaker stays open the first time"`
 
 	// MaxOpenFor bounds how long the breaker stays open; at least OpenFor,
-	// at most 24h. Default 60s, or OpenFor if that is more: a fifth of what Envoy and Finagle
-	// allow, so that an endpoint that has recovered is found within a minute.
+	// at most 24h. Default 5s, or OpenFor if that is more: an endpoint that has recovered
+	// is found within five seconds, two in the mean, however long it was away, for one
+	// request in about four seconds that is tried twice. (Envoy and Finagle allow for 300s.)
 	MaxOpenFor time.Duration `yaml:"max_open_for" doc:"how long the breaker stays open at most"`
 
 	// Jitter is the largest share of its open time that chance takes off, 0 to 1.
@@ -73,8 +75,8 @@ func (b *Breaker) Defaults() {
 		SlowRatio:           0.5,
 		Window:              10 * time.Second,
 		MinRequests:         20,
-		OpenFor:             5 * time.Second,
-		MaxOpenFor:          60 * time.Second,
+		OpenFor:             time.Second,
+		MaxOpenFor:          5 * time.Second,
 		Jitter:              0.5,
 		HalfOpenRequests:    1,
 		ProbeTimeout:        10 * time.Second,

@@ -173,6 +173,13 @@ type Retries struct {
 	// tried again.
 	Attempts int `yaml:"attempts" doc:"how often a request is tried in all, 1 to 4"`
 
+	// HungAfter is how long an attempt may be unanswered, at least, before it is taken for
+	// hung and its request, if it may be tried again, is sent to another endpoint, too; 0
+	// for never. Where answers commonly take long it is four times the 99th percentile of
+	// the recent ones (see core.Hung). Default 1s: hardly a client has left by then, and
+	// hardly an answer takes so long where four times the percentile is less.
+	HungAfter time.Duration `yaml:"hung_after" doc:"how long an attempt may be unanswered, at least, before the request is sent to another endpoint, too; 0: never"`
+
 	// BudgetRatio is the number of retries allowed for each request, above 0 to
 	// 1. Default 0.2, as in Finagle, Linkerd and Envoy: at worst a fifth more
 	// load.
@@ -186,5 +193,5 @@ type Retries struct {
 
 // Defaults sets every field.
 func (r *Retries) Defaults() {
-	*r = Retries{Attempts: 2, BudgetRatio: 0.2, BudgetMinPerSecond: 10}
+	*r = Retries{Attempts: 2, HungAfter: time.Second, BudgetRatio: 0.2, BudgetMinPerSecond: 10}
 }

@@ -173,6 +173,7 @@ func (t *Timeouts) Validate(report strict.Report) {
 func (r *Retries) Validate(report strict.Report) {
 	between(report, "attempts", r.Attempts, 1, maxAttempts)
 	ratio(report, "budget_ratio", r.BudgetRatio)
+	notNegative(report, "hung_after", r.HungAfter)
 	between(report, "budget_min_per_second", r.BudgetMinPerSecond, 0, maxCount)
 }
 

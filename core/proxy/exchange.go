@@ -26,7 +26,8 @@ type exchange struct {
 	request core.Request
 	why     *account // nil when nobody asks
 
-	timing      // of the present attempt
+	timing // of the present attempt
+	rivals rivals
 	slow   bool // it has failed because connecting took too long
 
 	leave func() // ends an upgraded connection; nil for none
@@ -156,9 +157,14 @@ func (x *exchange) try(r *http.Request, a core.Action) (*http.Response, core.Act
 
 // outgoing begins an attempt's time, and returns what is sent for it.
 func (x *exchange) outgoing(r *http.Request, a core.Action) *http.Request {
+	x.arm(r.Context(), a.Until)
+	return x.addressed(r, a)
+}
+
+// addressed is what is sent for an attempt whose time has begun.
+func (x *exchange) addressed(r *http.Request, a core.Action) *http.Request {
 	x.why.decided(x.pool, a.Attempt+1)
 	upstream := x.request.Lease(a.Attempt).Member().Target.(Upstream)
-	x.arm(r.Context(), a.Until)
 	out := r.WithContext(x.late)
 	to := *r.URL
 	to.Scheme, to.Host = upstream.URL.Scheme, upstream.URL.Host

@@ -157,36 +157,49 @@ func TestHedgeCallsOffAtTheAnswer(t *testing.T) {
 	}
 }
 
-// An answer that comes although its attempt was called off is closed.
+// An answer that comes although its attempt was called off is closed, be it the first's or
+// the hedge's.
 func TestHedgeClosesLateAnswers(t *testing.T) {
-	tr := &tardy{late: newGate(t), closed: newGate(t)}
-	b := newBackends(t, 2, say(200, "well"))
-	transport := newTransport(t, config.Timeouts{})
-	t.Cleanup(transport.CloseIdleConnections)
-	tr.RoundTripper = transport
-	g := newRig(t, plan{endpoints: urls(b...), transport: tr, policies: func(p *config.Policies) {
-		p.Hedge = &config.Hedge{AfterPercentile: 0.95, MinDelay: 10 * time.Millisecond, MaxRatio: 1}
-	}})
-	g.learn(t)
-	if got := g.get(t, "/tardy"); got.body != "well" {
-		t.Errorf("body: got %q, want well", got.body)
+	for late, name := range []string{"the first", "the hedge"} {
+		t.Run(name, func(t *testing.T) {
+			tr := &tardy{late: int64(late), closed: newGate(t), hedged: newGate(t)}
+			b := newBackends(t, 2, say(200, "well"))
+			transport := newTransport(t, config.Timeouts{})
+			t.Cleanup(transport.CloseIdleConnections)
+			tr.RoundTripper = transport
+			g := newRig(t, plan{endpoints: urls(b...), transport: tr, policies: func(p *config.Policies) {
+				p.Hedge = &config.Hedge{AfterPercentile: 0.95, MinDelay: 10 * time.Millisecond, MaxRatio: 1}
+			}})
+			g.learn(t)
+			if got := g.get(t, "/tardy"); got.body != "well" {
+				t.Errorf("body: got %q, want well", got.body)
+			}
+			witness.Await(t, "end of the late answer", tr.closed.open)
+		})
 	}
-	tr.late.Open()
-	witness.Await(t, "end of the late answer", tr.closed.open)
 }
 
-// tardy is a transport whose first answer for /tardy comes late, called off or not.
+// tardy is a transport that answers one of the two attempts for /tardy once it is called off.
 type tardy struct {
 	http.RoundTripper
-	asked        atomic.Bool
-	late, closed *gate
+	asked          atomic.Int64
+	late           int64 // which
+	hedged, closed *gate
 }
 
 func (tr *tardy) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Path != "/tardy" || tr.asked.Swap(true) {
+	if r.URL.Path != "/tardy" {
 		return tr.RoundTripper.RoundTrip(r)
 	}
-	<-tr.late.open
+	n := tr.asked.Add(1) - 1
+	if n == 1 {
+		tr.hedged.Open()
+	}
+	if n != tr.late {
+		<-tr.hedged.open
+		return tr.RoundTripper.RoundTrip(r)
+	}
+	<-r.Context().Done()
 	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: closing{strings.NewReader("late"), tr.closed}}, nil
 }
 

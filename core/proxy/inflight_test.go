@@ -11,6 +11,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/core/limit"
 	"github.com/evenkeel/evenkeel/core/proxy"
+	"github.com/evenkeel/evenkeel/core/witness"
 )
 
 // crowded gives the route so many places.
@@ -35,12 +36,12 @@ func TestInFlightOfARoute(t *testing.T) {
 	var answers []<-chan answer
 	for range 2 {
 		answers = append(answers, g.ask(t, g.request(t, "GET", "/", nil)))
-		await(t, "request at the backend", arrived)
+		witness.Await(t, "request at the backend", arrived)
 	}
 	wantRejected(t, g.get(t, "/"), 503, "in-flight", "1")
 	let.Open()
 	for _, a := range answers {
-		wantStatus(t, await(t, "answer", a), 200)
+		wantStatus(t, witness.Await(t, "answer", a), 200)
 	}
 	g.settled(t)
 	wantStatus(t, g.get(t, "/"), 200)
@@ -111,7 +112,7 @@ func TestInFlightWhileItLives(t *testing.T) {
 			}
 			wantRejected(t, g.get(t, "/"), 503, "in-flight", "1")
 			c.Close()
-			eventually(t, "the place is free", func() bool { return places.Taken() == 0 })
+			witness.Eventually(t, "the place is free", func() bool { return places.Taken() == 0 })
 			wantStatus(t, g.get(t, "/"), 200)
 		})
 	}

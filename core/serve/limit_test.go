@@ -105,7 +105,7 @@ func TestReloadKeepsWhatIsInFlight(t *testing.T) {
 	var waiting []<-chan answer
 	begin := func() {
 		waiting = append(waiting, s.ask(s.public()+"/wait"))
-		await(t, "request at the backend", arrived)
+		witness.Await(t, "request at the backend", arrived)
 	}
 	told := func(routes string) {
 		t.Helper()
@@ -127,8 +127,9 @@ func TestReloadKeepsWhatIsInFlight(t *testing.T) {
 		if got := s.get(s.public()); got.err != nil || got.status != step.status {
 			t.Errorf("with%q: got %d, %v, want %d", step.bound, got.status, got.err, step.status)
 		}
-		eventually(t, "only the one that waits is in flight", func() bool {
-			return strings.Contains(s.get(s.admin()+"/api/v1/pools").body, step.routes)
+		witness.Eventually(t, "only the one that waits is in flight", func() bool {
+			body := s.get(s.admin() + "/api/v1/pools").body
+			return strings.Contains(body, step.routes) && strings.Contains(body, `"routes"`) == (step.bound != "")
 		})
 	}
 	bound(", max_in_flight: 2")
@@ -137,11 +138,11 @@ func TestReloadKeepsWhatIsInFlight(t *testing.T) {
 	told(`"in_flight":2,"limit":2}`)
 	close(let)
 	for _, a := range waiting {
-		if got := await(t, "answer", a); got.status != 200 {
+		if got := witness.Await(t, "answer", a); got.status != 200 {
 			t.Errorf("one that waited: got %d, %v, want 200", got.status, got.err)
 		}
 	}
-	eventually(t, "nothing is in flight", func() bool {
+	witness.Eventually(t, "nothing is in flight", func() bool {
 		return strings.Contains(s.get(s.admin()+"/api/v1/pools").body, `"in_flight":0,"limit":2}`)
 	})
 }

@@ -27,6 +27,10 @@ func (w *world) act(t *flight, a core.Action) {
 		w.armWait(t, a.Attempt, a.Until)
 		w.armWait(t, hedging, a.Hedge)
 		w.send(t, a.Attempt)
+	case core.Stay:
+		if a.Hedge > w.now {
+			w.armWait(t, hedging, a.Hedge)
+		}
 	case core.Wait:
 		w.armWait(t, inQueue, a.Until)
 	case core.GiveUp:

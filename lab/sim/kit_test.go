@@ -23,7 +23,7 @@ func plain(count, slots int, law string, mean time.Duration, rate float64, d tim
 	s.Arrivals = scenario.Arrivals{Law: "constant", Rate: rate}
 	s.Servers = scenario.Servers{Count: count, Slots: slots, Queue: 1000, Service: scenario.Service{Law: law, Mean: mean}}
 	s.Proxy.Breaker.Enabled = false
-	s.Proxy.Retries.Attempts = 1
+	s.Proxy.Retries.Attempts, s.Proxy.Retries.HungAfter = 1, 0
 	return &s
 }
 

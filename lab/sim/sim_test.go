@@ -203,6 +203,11 @@ func TestEndings(t *testing.T) {
 		{"a timeout is not tried again", "round-robin", 30 * ms, 15 * ms,
 			func(s *scenario.Scenario) { s.Proxy.Timeouts.ResponseHeader, s.Proxy.Retries.Attempts = 7*ms, 3 },
 			[]row{{7, -1, 1, 504}, {17, -1, 1, 504}}},
+		{"what hangs is asked elsewhere", "round-robin", 8 * ms, 5 * ms, func(s *scenario.Scenario) { // when half of its time is over
+			s.Proxy.Timeouts.ResponseHeader, s.Proxy.Retries.Attempts, s.Proxy.Retries.HungAfter = 20*ms, 2, time.Second
+			s.Faults = []scenario.Fault{{Kind: scenario.Hang, Servers: []int{0}}}
+		},
+			[]row{{18, 1, 2, 200}}},
 		{"the whole takes too long", "round-robin", 30 * ms, 5 * ms, func(s *scenario.Scenario) {
 			s.Proxy.Timeouts = config.Timeouts{Total: 9 * ms}
 		},
@@ -450,5 +455,27 @@ func TestSubjectThatCannotBe(t *testing.T) {
 	one.Policies.Strategy.Name = "nobody"
 	if _, err := (Driver{}).Play(context.Background(), s, one, 1, func(record.Request) {}); err == nil {
 		t.Error("got no error")
+	}
+}
+
+// Where there are no hedges to be had, what hangs is still asked elsewhere when it is taken
+// for hung.
+func TestHungWithoutHedges(t *testing.T) {
+	s := plain(2, 1, "constant", 4*ms, 100, 400*ms)
+	s.Proxy.Timeouts.ResponseHeader = time.Second
+	s.Proxy.Retries.Attempts, s.Proxy.Retries.HungAfter = 2, 20*ms
+	s.Proxy.Hedge = &config.Hedge{AfterPercentile: 0.5, MinDelay: ms, MaxRatio: 1e-9}
+	s.Faults = []scenario.Fault{{Kind: scenario.Hang, Servers: []int{0}, From: 300 * ms}}
+	hung := 0
+	for _, r := range rows(play(t, s, "round-robin", 1).Requests) {
+		if r.code != 200 {
+			t.Errorf("done at %v ms: got %d, want 200", r.done, r.code)
+		}
+		if r.attempts == 2 {
+			hung++
+		}
+	}
+	if hung != 5 {
+		t.Errorf("asked twice: got %d, want each second one of the last ten", hung)
 	}
 }
