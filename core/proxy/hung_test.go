@@ -65,23 +65,35 @@ func TestHungPostIsNotSentTwice(t *testing.T) {
 	wantCount(t, "retries", d.count(t, "evenkeel_retries_total", `result="sent"`), 0)
 }
 
-// An answer whose head was there in time may take longer than a head may, whoever won.
+// Where no hedge is to be had, what hangs is asked elsewhere when it is taken for hung.
+func TestHungWithoutHedges(t *testing.T) {
+	d := newDuel(t, func(p *config.Policies) { p.Hedge.MaxRatio, p.Retries.HungAfter = 1e-9, 20*time.Millisecond }, hang, atOnce(say(200, "second")))
+	if got := d.get(t, "/duel"); got.body != "second" {
+		t.Errorf("body: got %q, want second", got.body)
+	}
+	wantCount(t, "retries", d.count(t, "evenkeel_retries_total", `result="sent"`), 1)
+	wantCount(t, "hedges refused", d.count(t, "evenkeel_hedges_total", `result="no-budget"`), 1)
+}
+
+// An answer whose head was there in time may take longer than a head may, whoever won; and
+// the other is called off when it begins.
 func TestAnswerAfterHungIsWhole(t *testing.T) {
 	for winner, name := range []string{"the first", "the second"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sides := [2]func(*duel, http.ResponseWriter, *http.Request){hang, hang}
-			sides[winner] = afterHedge(func(w http.ResponseWriter, r *http.Request) {
+			sides[winner] = func(d *duel, w http.ResponseWriter, r *http.Request) {
+				<-d.began[1].open
 				io.WriteString(w, "a long ")
 				http.NewResponseController(w).Flush()
 				rest := time.NewTimer(1100 * time.Millisecond)
 				defer rest.Stop()
-				select {
-				case <-rest.C:
+				unlessLeft(r, d.off[1-winner])
+				unlessLeft(r, rest.C)
+				if r.Context().Err() == nil {
 					io.WriteString(w, "answer")
-				case <-r.Context().Done():
 				}
-			})
+			}
 			d := newDuel(t, func(p *config.Policies) {
 				hungAfter(10 * time.Millisecond)(p)
 				p.Timeouts.ResponseHeader = time.Second
@@ -126,4 +138,12 @@ func (tr *empty) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, r.Context().Err()
 	}
 	return nil, nil
+}
+
+// unlessLeft waits for a channel, unless the client leaves.
+func unlessLeft[T any](r *http.Request, c <-chan T) {
+	select {
+	case <-c:
+	case <-r.Context().Done():
+	}
 }
