@@ -73,10 +73,10 @@ func (f *Fault) validateSettings(report strict.Report) {
 		{"every", f.Every, f.Every != 0, "slow flip pause " + steady,
 			f.Every >= least || f.Every == 0 && f.Kind != Flip, "at least " + least.String()},
 		{"for", f.For, f.For != 0, "slow pause " + steady,
-			!pulses && f.For == 0 || pulses && f.For >= least && f.For < f.Every, "at least " + least.String() + " and less than every"},
+			!pulses && f.For == 0 || pulses && f.For >= least && f.For < f.Every, f.wantFor(least)},
 		{"correlated", f.Correlated, f.Correlated, "slow pause " + steady, pulses || !f.Correlated, "to stand beside every"},
 		{"share", f.Share, f.Share != 0, "flip antagonist cold-cache " + some,
-			f.fitsShare(part), "above 0 and below 1"},
+			f.fitsShare(part), f.wantShare()},
 		{"on", f.On, f.On != 0, "antagonist", f.On >= least, "at least " + least.String()},
 		{"off", f.Off, f.Off != 0, "antagonist", f.Off >= least, "at least " + least.String()},
 		{"code", f.Code, f.Code != 0, "error", f.Code >= 500 && f.Code <= 599 || f.Code == 429, "500 to 599, or 429"},
@@ -93,6 +93,22 @@ func (f *Fault) validateSettings(report strict.Report) {
 	if f.Kind == Slow && sloped && f.Every != 0 {
 		report("every", "a %s does not come and go", f.Shape)
 	}
+}
+
+// wantFor is what is expected of For: who wants a fault once is told how.
+func (f *Fault) wantFor(least time.Duration) string {
+	if f.Every == 0 {
+		return "to stand beside every; a fault that comes once has from and to"
+	}
+	return "at least " + least.String() + " and less than every"
+}
+
+// wantShare is what fitsShare expects.
+func (f *Fault) wantShare() string {
+	if f.Kind == Antagonist {
+		return "above 0 and below 1"
+	}
+	return "above 0, at most 1"
 }
 
 // fitsShare tells whether the share can be: all is a share, too, but not for a neighbour,
