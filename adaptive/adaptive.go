@@ -50,8 +50,8 @@ func drawn(s config.Strategy) core.Picker {
 // estimation are the settings of the estimators of one pool.
 func estimation(s config.Strategy) ewma.Settings {
 	e := ewma.Settings{
-		Decay: s.Decay, Samples: s.Samples, Near: s.Near, Penalty: s.Penalty, Peak: s.Peak,
-		Age: s.Age, Drift: s.Drift, Explore: s.Explore, Seed: s.Seed, Ramp: s.SlowStart,
+		Decay: s.Decay, Samples: s.Samples, Near: s.Near, Outlier: s.Outlier, Penalty: s.Penalty, Peak: s.Peak,
+		Age: s.Age, Grace: s.Grace, Drift: s.Drift, Explore: s.Explore, Seed: s.Seed, Ramp: s.SlowStart,
 	}
 	return e
 }

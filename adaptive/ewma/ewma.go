@@ -6,12 +6,13 @@
 //
 //	E·w + x·(1-w),  w = exp(-dt/memory)
 //
-// but the first few make up a plain mean, so that the very first does not stick: the k-th
-// weighs at least 1/k. The memory is the decay time, or longer where a pool's members are
-// asked so rarely that fewer than so many samples would be remembered. The cost of one more
-// attempt is
+// where x is cut off at a few times E or the median of the pool, whichever is more: the far
+// tail of all work says nothing about who has drawn it. But the first few make up a plain
+// mean, so that the very first does not stick: the k-th weighs at least 1/k. The memory is the
+// decay time, or longer where a pool's members are asked so rarely that fewer than so many
+// samples would be remembered. The cost of one more attempt is
 //
-//	max(L, silence) · (pending + 1) / ramp   seconds
+//	max(L, silence - grace·L) · (pending + 1) / ramp   seconds
 //
 // where
 //
@@ -22,8 +23,8 @@
 //     zero, which makes every idle member look free). An L near the median counts as the
 //     median: members that are equal but for chance are told apart by what is pending.
 //   - silence is how long the member has owed an answer without giving any: a member
-//     that hangs is seen by it long before a timeout. Attempts count for it until
-//     their first answer only; a stream is load, not lateness.
+//     that hangs is seen by it long before a timeout, and within the grace it is no news.
+//     Attempts count for it until their first answer only; a stream is load, not lateness.
 //   - pending is the member's attempts leased and not settled.
 //   - ramp grows from a tenth to 1 after a member has come into use, where that is wanted.
 //
@@ -110,7 +111,7 @@ func (e *Estimator) Cost(now core.Instant) float64 {
 		}
 		return e.member.Pool().MedianLatency() + unproven*pending
 	}
-	cost := max(latency, e.owed(now)) * (pending + 1)
+	cost := max(latency, e.late(now, latency)) * (pending + 1)
 	if e.settings.Ramp == 0 {
 		return cost
 	}
@@ -147,6 +148,13 @@ func (e *Estimator) level(latency, median float64) float64 {
 		return median
 	}
 	return latency
+}
+
+// late is how much longer than there is to be expected the member has owed an answer without
+// giving any, in seconds: beyond Grace times the latency it is taken for. Not above 0 while
+// that is not so.
+func (e *Estimator) late(now core.Instant, latency float64) float64 {
+	return e.owed(now) - e.settings.Grace*latency
 }
 
 // owed is how long the member has owed an answer without giving any, in seconds; 0 when it
@@ -233,7 +241,7 @@ func (e *Estimator) take(now core.Instant, o core.Outcome, x float64) {
 		old := e.word.Load()
 		before, idle, samples := unpack(old, now)
 		floor := e.floor(o, before, idle, samples)
-		estimate := before
+		x, estimate := e.within(o, x, before), before
 		switch {
 		case o == core.Overtaken && samples > 0 && x <= estimate:
 			return // a lower bound, and no news
@@ -253,6 +261,16 @@ func (e *Estimator) take(now core.Instant, o core.Outcome, x float64) {
 			return
 		}
 	}
+}
+
+// within is what an answer of x seconds counts as at a member of this estimate. A failure
+// counts as it is, and so do all where the peak is to be seen.
+func (e *Estimator) within(o core.Outcome, x, estimate float64) float64 {
+	most := e.settings.Outlier * max(estimate, e.member.Pool().MedianLatency())
+	if most == 0 || e.settings.Peak || o.Failed() {
+		return x
+	}
+	return min(x, most)
 }
 
 // hold has the member taken for a latency, levelled, for a while from now on.

@@ -13,7 +13,7 @@ func (e *Estimator) Explain(now core.Instant) core.CostParts {
 	p.Known, p.Estimate, p.Idle = true, estimate, idle
 	p.Fresh = idle < freshFor*e.memory()
 	p.Latency, _ = e.takenFor(now)
-	p.Silence = e.owed(now)
+	p.Silence = max(e.late(now, p.Latency), 0)
 	pending := float64(e.member.Pending())
 	if !e.neglected(now, pending) {
 		p.Cost = max(p.Latency, p.Silence) * (pending + 1) / p.Ramp

@@ -24,6 +24,8 @@ func settings(t *rapid.T) Settings {
 		Decay:   time.Duration(rapid.IntRange(1, 20_000).Draw(t, "decay ms")) * time.Millisecond,
 		Samples: rapid.SampledFrom([]int{0, 20}).Draw(t, "samples"),
 		Near:    rapid.SampledFrom([]float64{0, 0.1, 0.5}).Draw(t, "near"),
+		Outlier: rapid.SampledFrom([]float64{0, 1, 4}).Draw(t, "outlier"),
+		Grace:   rapid.SampledFrom([]float64{0, 4}).Draw(t, "grace"),
 		Penalty: rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(t, "penalty"),
 		Peak:    rapid.Bool().Draw(t, "peak"),
 		Age:     rapid.Bool().Draw(t, "age"),

@@ -93,6 +93,74 @@ func TestNear(t *testing.T) {
 	}
 }
 
+// An answer counts as at most so many times what its member, or the median, takes; one that is
+// slower for good is known to be, step by step. A failure counts as it is, and so does all
+// where the peak is to be seen.
+func TestOutlier(t *testing.T) {
+	failed := core.Sample{Outcome: core.ServerError, FirstAnswer: -1}
+	for name, c := range map[string]struct {
+		change func(*ewma.Settings)
+		slot   int
+		sample core.Sample
+		took   time.Duration
+		want   float64 // seconds; the mean of two
+	}{
+		"just within":            {nil, 0, ok, 40 * time.Millisecond, 0.025},
+		"beyond":                 {nil, 0, ok, 800 * time.Millisecond, 0.025},
+		"of the slow one":        {nil, 2, ok, 800 * time.Millisecond, 0.075},
+		"of the median":          {nil, 1, ok, 800 * time.Millisecond, 0.0205},
+		"off":                    {func(s *ewma.Settings) { s.Outlier = 0 }, 0, ok, 800 * time.Millisecond, 0.405},
+		"half as much":           {func(s *ewma.Settings) { s.Outlier = 2 }, 0, ok, 800 * time.Millisecond, 0.015},
+		"a peak":                 {func(s *ewma.Settings) { s.Peak = true }, 0, ok, 800 * time.Millisecond, 0.8},
+		"a failure, its penalty": {nil, 0, failed, time.Millisecond, 2.505},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rigWith(t, with(func(s *ewma.Settings) {
+				s.Outlier = 4
+				if c.change != nil {
+					c.change(s)
+				}
+			}), "a", "b", "c")
+			for slot, latency := range []time.Duration{1e7, 1e6, 3e7} {
+				r.answer(t, sec, slot, latency, ok)
+			}
+			r.View().Pool.Stale()
+			r.begin(t, sec, 0).Settle(sec, core.Sample{Outcome: core.Abandoned}) // the median is known
+			r.answer(t, sec+900*ms, c.slot, c.took, c.sample)
+			got, _ := r.member(c.slot).Latency(sec + 900*ms)
+			near(t, "latency", got, c.want)
+		})
+	}
+	r := rigWith(t, with(func(s *ewma.Settings) { s.Outlier = 4 }), "a")
+	r.answer(t, sec, 0, 10*time.Millisecond, ok)
+	now := sec
+	for range 10 {
+		now += 20 * sec
+		r.answer(t, now, 0, time.Second, ok)
+	}
+	got, _ := r.member(0).Latency(now)
+	if got < 0.99 {
+		t.Errorf("slow for good: got %v s, want 1 s", got)
+	}
+}
+
+// A silence counts from the grace on, and then by what is beyond it.
+func TestGrace(t *testing.T) {
+	r := rigWith(t, with(func(s *ewma.Settings) { s.Grace = 4 }), "a")
+	r.answer(t, sec, 0, 100*time.Millisecond, ok)
+	r.begin(t, sec, 0)
+	for _, step := range []struct {
+		after core.Instant
+		want  float64
+	}{{0, 0.1}, {400 * ms, 0.1}, {500 * ms, 0.1}, {600 * ms, 0.2}, {2400 * ms, 2}} {
+		near(t, "cost", r.member(0).Cost(sec+step.after), 2*step.want)
+		p, _ := r.View().Members[0].Explain(sec + step.after)
+		if want := max(0, step.after.Sub(0).Seconds()-0.4); math.Abs(p.Silence-want) > 1e-4 {
+			t.Errorf("silence after %v: told as %v s, want %v s", step.after, p.Silence, want)
+		}
+	}
+}
+
 // A member that has come into use looks ten times slower at first, and evenly less until
 // the ramp is over.
 func TestRamp(t *testing.T) {
@@ -205,6 +273,9 @@ func TestSettingsValidate(t *testing.T) {
 		"near":       func(s *ewma.Settings) { s.Near = 1 },
 		"near below": func(s *ewma.Settings) { s.Near = -0.1 },
 		"near NaN":   func(s *ewma.Settings) { s.Near = math.NaN() },
+		"outlier":    func(s *ewma.Settings) { s.Outlier = 0.99 },
+		"grace":      func(s *ewma.Settings) { s.Grace = -1 },
+		"grace NaN":  func(s *ewma.Settings) { s.Grace = math.NaN() },
 		"penalty":    func(s *ewma.Settings) { s.Penalty = -1 },
 		"explore":    func(s *ewma.Settings) { s.Explore = -1 },
 		"ramp":       func(s *ewma.Settings) { s.Ramp = -1 },

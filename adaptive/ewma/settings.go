@@ -19,13 +19,21 @@ type Settings struct {
 	// Near is how far from the pool's median, as a share of it, a latency counts as the
 	// median itself: what is nearly equal is told apart by what is pending. 0: never.
 	Near float64
+	// Outlier is how many times what the member is taken for, or what the median takes,
+	// an answer counts as at most; 0 or at least 1. 0: as its time. Without effect with
+	// Peak.
+	Outlier float64
 	// Penalty is the least that a failure counts as. 0: a failure counts as its time,
 	// and so a fast one as fast.
 	Penalty time.Duration
 	// Peak: a sample above the estimate replaces it at once (Finagle, tower, linkerd).
 	Peak bool
-	// Age: a member that owes an answer is at least as slow as it has owed it for.
+	// Age: a member that owes an answer is at least as slow as it has owed it for, beyond
+	// Grace.
 	Age bool
+	// Grace is how many times what it takes a member may owe an answer for before that
+	// counts. 0: none.
+	Grace float64
 	// Drift: an estimate that is not confirmed drifts to the pool's median.
 	Drift bool
 	// Seed: a member without a sample is taken for as fast as the median, and given one
@@ -50,9 +58,9 @@ const MaxStretch = 20
 
 // Validate reports what is wrong with the settings.
 func (s Settings) Validate() error {
-	if s.Decay <= 0 || s.Samples < 0 || !(s.Near >= 0 && s.Near < 1) || s.Penalty < 0 || s.Explore < 0 || s.Ramp < 0 {
-		return fmt.Errorf("ewma: decay %v, samples %d, near %v, penalty %v, explore %v, ramp %v: expected decay above 0, near from 0 to below 1, the others at least 0",
-			s.Decay, s.Samples, s.Near, s.Penalty, s.Explore, s.Ramp)
+	if s.Decay <= 0 || s.Samples < 0 || !(s.Near >= 0 && s.Near < 1) || !(s.Outlier == 0 || s.Outlier >= 1) || !(s.Grace >= 0) || s.Penalty < 0 || s.Explore < 0 || s.Ramp < 0 {
+		return fmt.Errorf("ewma: decay %v, samples %d, near %v, outlier %v, penalty %v, grace %v, explore %v, ramp %v: expected decay above 0, near from 0 to below 1, outlier 0 or at least 1, the others at least 0",
+			s.Decay, s.Samples, s.Near, s.Outlier, s.Penalty, s.Grace, s.Explore, s.Ramp)
 	}
 	return nil
 }

@@ -6,7 +6,7 @@
 //     signal is thin (fewer than two of the ready members, or fewer than half of
 //     them, have ever answered, or none of them lately) or flat (their costs and latencies lie within
 //     Flat of each other and none has more pending than another: there is nothing to
-//     choose by; or their latencies lie within Same and the strategy does not look at
+//     choose by; a strategy that looks at everybody has it so for as long as Calm first; or their latencies lie within Same and the strategy does not look at
 //     everybody: work as regular as that is better dealt out in turn than drawn for). A member that has not answered lately since the strategy does
 //     without it is no want of signal: its estimate has drifted to the others' median,
 //     and before long it is asked. But it does not bear witness that all are alike.
@@ -61,6 +61,8 @@ type Picker struct {
 	// Of the surveys, which do not overlap.
 	better      bool // a better mode has been due
 	betterSince core.Instant
+	flat        bool // the signal has been flat
+	flatSince   core.Instant
 
 	room room // of those that stand in, in panic
 }
@@ -119,7 +121,12 @@ func (p *Picker) Survey(now core.Instant, s core.Survey) {
 	if own, ok := p.own.(core.Surveyed); ok {
 		own.Survey(now, s)
 	}
-	mode, reason := p.judge(s)
+	if !flat(s) {
+		p.flat = false
+	} else if !p.flat {
+		p.flat, p.flatSince = true, now
+	}
+	mode, reason := p.judge(now, s)
 	current, because := p.Mode()
 	if p.latency {
 		p.room.learn(now, s, mode == core.Panic || current == core.Panic)
@@ -154,8 +161,15 @@ func same(s core.Survey) bool {
 	return s.Fresh == s.Ready && s.Spread <= 1+Same && s.HighCost <= rough*s.LowCost
 }
 
+// rests tells that there is nothing to choose by, and will not be: where everybody is looked
+// at, as few as two may well have the same pending by chance, and turns would be taken while
+// there is something to see.
+func (p *Picker) rests(now core.Instant, s core.Survey) bool {
+	return flat(s) && (!p.whole() || now.Sub(p.flatSince) >= Calm)
+}
+
 // judge is the mode that a survey calls for.
-func (p *Picker) judge(s core.Survey) (core.Mode, core.Reason) {
+func (p *Picker) judge(now core.Instant, s core.Survey) (core.Mode, core.Reason) {
 	switch {
 	case s.Undrained > 0 && float64(s.Open) < p.threshold*float64(s.Undrained):
 		return core.Panic, core.FewReady
@@ -163,7 +177,7 @@ func (p *Picker) judge(s core.Survey) (core.Mode, core.Reason) {
 	case s.Fresh == 0 || s.Known < 2 || 2*s.Known < s.Ready:
 		return core.Fallback, core.SignalThin
 	case s.Fresh < 2 || 2*s.Fresh < s.Ready: // too few to call the others equal
-	case flat(s), !p.whole() && same(s):
+	case p.rests(now, s), !p.whole() && same(s):
 		return core.Fallback, core.SignalFlat
 	}
 	return core.Adaptive, core.ReasonNone

@@ -276,8 +276,29 @@ type wholly struct {
 
 func (w wholly) Whole() bool { return w.yes }
 
-// Who looks at everybody finds by itself what turns would find; that nobody costs more than
-// another is flat for it, too.
+// Who looks at everybody is told to take turns when nobody has cost more than another for a
+// second: of few members that is soon so by chance.
+func TestRestsToWhoLooksAtEverybody(t *testing.T) {
+	p := fallback.New(wholly{pick.Random{}, true}, goesLatency, threshold)
+	for _, step := range []struct {
+		at     core.Instant
+		survey core.Survey
+		want   string
+	}{
+		{0, flat, adaptive}, {sec - 1, flat, adaptive}, {sec, flat, fellFlat}, // for a second
+		{sec + ms, good, fellFlat}, {2 * sec, good, fellFlat}, {2*sec + ms, good, adaptive},
+		{3 * sec, flat, adaptive}, {4*sec - ms, good, adaptive}, {4 * sec, flat, adaptive}, // with a break
+		{5*sec - 1, flat, adaptive}, {5 * sec, flat, fellFlat},
+	} {
+		p.Survey(step.at, step.survey)
+		if got := mode(p); got != step.want {
+			t.Errorf("at %v: got %s, want %s", step.at, got, step.want)
+		}
+	}
+}
+
+// Who looks at everybody finds by itself what turns would find, and does not take them at once
+// when nobody costs more than another.
 func TestSameToWhoLooksAtEverybody(t *testing.T) {
 	for _, c := range []struct {
 		whole  bool
@@ -285,7 +306,7 @@ func TestSameToWhoLooksAtEverybody(t *testing.T) {
 		want   string
 	}{
 		{false, same, fellFlat}, {true, same, adaptive},
-		{false, flat, fellFlat}, {true, flat, fellFlat},
+		{false, flat, fellFlat}, {true, flat, adaptive},
 	} {
 		p := fallback.New(wholly{pick.Random{}, c.whole}, goesLatency, threshold)
 		p.Survey(0, c.survey)

@@ -21,6 +21,12 @@ type Guards struct {
 	// by chance; 0: every difference counts.
 	Near float64 `yaml:"near,omitempty" doc:"how far from the median, as a share of it, a latency counts as the median; 0: every difference counts"`
 
+	// Outlier is how many times what its endpoint, or the median, takes an answer may count
+	// as; 0 or 1 to 1000. Default 4, which cuts off 2 % of exponential times, and most of the
+	// variance of those with a heavy tail; 0: it counts as its time. Not with peak, which
+	// sees every latency.
+	Outlier float64 `yaml:"outlier,omitempty" doc:"how many times what its endpoint or the median takes an answer counts as at most; 0: as its time. Not with peak"`
+
 	// Penalty is the least that a failure counts as, 0 to 1h. Default 5s, as in linkerd's
 	// load biaser; 0: a failure counts as its time.
 	Penalty time.Duration `yaml:"penalty,omitempty" doc:"the least that a failure counts as; 0: it counts as its time"`
@@ -29,9 +35,14 @@ type Guards struct {
 	// Default false.
 	Peak bool `yaml:"peak,omitempty" doc:"whether a latency above the estimate replaces it at once"`
 
-	// Age takes an endpoint for at least as slow as it has owed an answer for. Default
-	// true.
-	Age bool `yaml:"age,omitempty" doc:"whether an endpoint that owes an answer is at least as slow as it has owed it for"`
+	// Age takes an endpoint for at least as slow as it has owed an answer for, beyond the
+	// grace. Default true.
+	Age bool `yaml:"age,omitempty" doc:"whether an endpoint that owes an answer is at least as slow as it has owed it for, beyond the grace"`
+
+	// Grace is how many times what it takes an endpoint may owe an answer for before that
+	// counts, 0 to 1000. Default 4: of exponential times one in 150 is longer than five
+	// times the mean, where the silence begins to outweigh the latency.
+	Grace float64 `yaml:"grace,omitempty" doc:"how many times what it takes an endpoint may owe an answer for before its age counts"`
 
 	// Drift lets an estimate that is not confirmed drift to the median. Default true.
 	Drift bool `yaml:"drift,omitempty" doc:"whether an estimate that is not confirmed drifts to the median"`
@@ -72,7 +83,7 @@ type Guards struct {
 // defaultGuards are what the lab has found best; adaptive/README.md has the table.
 func defaultGuards() Guards {
 	return Guards{
-		Samples: 10, Near: 0.1, Penalty: 5 * time.Second, Age: true, Drift: true, Seed: true,
+		Samples: 10, Near: 0.1, Outlier: 4, Penalty: 5 * time.Second, Age: true, Grace: 4, Drift: true, Seed: true,
 		ScanUpTo: 1000, MostChoices: maxChoices, Trust: true,
 	}
 }
@@ -82,9 +93,11 @@ func (g *Guards) derive(d Guards, has func(string) bool) {
 	for name, take := range map[string]func(){
 		"samples":      func() { g.Samples = d.Samples },
 		"near":         func() { g.Near = d.Near },
+		"outlier":      func() { g.Outlier = d.Outlier },
 		"penalty":      func() { g.Penalty = d.Penalty },
 		"peak":         func() { g.Peak = d.Peak },
 		"age":          func() { g.Age = d.Age },
+		"grace":        func() { g.Grace = d.Grace },
 		"drift":        func() { g.Drift = d.Drift },
 		"explore":      func() { g.Explore = d.Explore },
 		"seed":         func() { g.Seed = d.Seed },
@@ -110,7 +123,11 @@ func (g *Guards) validate(s *Strategy, report strict.Report) {
 	}
 	between(report, "samples", g.Samples, 0, 10_000)
 	between(report, "near", g.Near, 0, 0.99)
+	if g.Outlier != 0 {
+		between(report, "outlier", g.Outlier, 1, 1000)
+	}
 	within(report, "penalty", g.Penalty, 0, time.Hour)
+	between(report, "grace", g.Grace, 0, 1000)
 	if g.Classes && s.Reported {
 		report("classes", "does not go with reported")
 	}
