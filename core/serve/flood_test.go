@@ -103,7 +103,7 @@ func TestFloods(t *testing.T) {
 				if file.Listeners[i].TLS != nil {
 					c = handshake(t, c, a)
 				}
-				flood(c, f.before, 3*budget, f.one)
+				flood(c, f.before, 2*budget, f.one) // fewer than the streams that there may be, which is another matter
 				if _, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {
 					t.Errorf("got %v, want the connection closed", err)
 				}
