@@ -126,8 +126,8 @@ func TestUsualCost(t *testing.T) {
 			sum  int // of two slots: of the turns of both, or of the one that is ready twice
 		}{{want * (1 - 1e-9), 2}, {want * (1 + 1e-9), 1}} {
 			costs[1].cost = c.cost
-			first, _ := p.Pick(view, &core.Ask{}, now, nil)
-			second, _ := p.Pick(view, &core.Ask{}, now, nil)
+			first, _ := p.Pick(view, &core.Ask{}, now, rand.NewPCG(1, 2))
+			second, _ := p.Pick(view, &core.Ask{}, now, rand.NewPCG(1, 2))
 			if got := first.Slot + second.Slot; got != c.sum {
 				t.Errorf("%s: at a cost of %v s: got slots %d and %d, want a sum of %d", what, c.cost, first.Slot, second.Slot, c.sum)
 			}

@@ -48,6 +48,11 @@ func (s Settings) Validate() error {
 const (
 	// missed is how often a draw may meet suspects only.
 	missed = 0.002
+	// near is within which share of the least cost members take turns where all are looked
+	// at: what the estimates of equals differ by, even where answers are regular. With 0.02
+	// the p99 of ten endpoints which are shared by twenty proxies, and whose work always takes
+	// as long, is 6 % above that of round robin, and not 3 %.
+	near = 0.01
 	// content is how many times what the fastest quarter takes a member may cost for nobody
 	// to look further.
 	content = 1.5
@@ -59,7 +64,7 @@ const (
 // Picker is a core.Picker. Safe for concurrent use.
 type Picker struct {
 	settings Settings
-	scan     pick.Scan
+	scan     *pick.Sweep
 	draws    *pick.Choices
 	most     atomic.Int32  // how many are drawn at most
 	enough   atomic.Uint64 // float64 bits: seconds, at which no more are drawn
@@ -69,29 +74,40 @@ type Picker struct {
 
 // New returns a picker. The settings are expected to be valid.
 func New(s Settings) *Picker {
-	p := &Picker{settings: s, scan: pick.Scan{Score: Cost}, draws: pick.NewChoices(s.Choices, Cost)}
+	p := &Picker{settings: s, scan: pick.NewSweep(Cost, near), draws: pick.NewChoices(s.Choices, Cost)}
 	p.most.Store(int32(s.Choices))
 	p.affords.Store(math.MaxInt32)
 	return p
 }
 
 // NewScan returns the picker that looks at everybody, always.
-func NewScan() core.Picker { return pick.Scan{Score: Cost} }
+func NewScan() core.Picker { return pick.NewSweep(Cost, near) }
 
 // Cost is a member's expected cost of one more attempt, in seconds per unit of
 // weight: what a member of weight 2 does in two seconds is worth what one of weight
 // 1 does in one.
 func Cost(m *core.Member, now core.Instant) float64 { return m.Cost(now) / m.Weight() }
 
+// plan is the view as the scan and the draws see it, each with what it has prepared.
+type plan struct{ scan, draws core.View }
+
 // Plan implements core.Planner.
-func (p *Picker) Plan(v *core.View) any { return p.draws.Plan(v) }
+func (p *Picker) Plan(v *core.View) any {
+	inside := &plan{*v, *v}
+	inside.scan.Plan, inside.draws.Plan = p.scan.Plan(v), p.draws.Plan(v)
+	return inside
+}
 
 // Pick implements core.Picker.
 func (p *Picker) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source) (core.Choice, bool) {
-	if n := len(v.Members); n <= p.settings.ScanUpTo && n <= int(p.affords.Load()) {
-		return p.scan.Pick(v, a, now, src)
+	inside, _ := v.Plan.(*plan)
+	if inside == nil { // a view without members
+		return core.Choice{}, false
 	}
-	return p.draws.Draw(v, a, now, src, int(p.most.Load()), math.Float64frombits(p.enough.Load()))
+	if n := len(v.Members); n <= p.settings.ScanUpTo && n <= int(p.affords.Load()) {
+		return p.scan.Pick(&inside.scan, a, now, src)
+	}
+	return p.draws.Draw(&inside.draws, a, now, src, int(p.most.Load()), math.Float64frombits(p.enough.Load()))
 }
 
 // Whole tells whether decisions look at everybody at present.

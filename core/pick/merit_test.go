@@ -32,6 +32,8 @@ func TestPickersTellMerit(t *testing.T) {
 		"the least of all":            {pick.LeastRequests(), ready(2), 1, core.Cheapest},
 		"one of the equal least":      {pick.LeastRequests(), ready(3), 1, core.Lot},
 		"one of all that are equal":   {pick.LeastRequests(), many, 0, core.Lot},
+		"one of the near":             {pick.NewSweep(pick.Load, 0.1), many, 0, core.Turn},
+		"the least by far":            {pick.NewSweep(pick.Load, 0.1), ready(2), 1, core.Cheapest},
 		"the less of two":             {pick.NewChoices(2, pick.Load), ready(2), 1, core.Cheapest},
 		"one of two equal ones":       {pick.NewChoices(2, pick.Load), many, 0, core.Lot},
 		"nobody of those drawn":       {pick.NewChoices(2, pick.Load), nearlyAll, 0, core.OthersBarred},
