@@ -51,6 +51,9 @@ func TestRouterUnderRace(t *testing.T) {
 
 	var load, churn sync.WaitGroup
 	done := make(chan struct{})
+	if err := r.Update(now(), []core.Endpoint{{Key: "0", Weight: 1}}); err != nil { // or the load could be over before the first
+		t.Fatal(err)
+	}
 	churn.Go(func() {
 		key := core.NewKey(99)
 		for {

@@ -25,9 +25,9 @@ type Weights struct {
 	Throttled float64 `yaml:"throttled" doc:"weight of a 429, or a 503 with Retry-After, 0 to 1"`
 
 	// Overtaken is an attempt that was called off because one that began later, as its
-	// hedge or because it was taken for hung, was answered first. Default 0.25: of an endpoint that is well these are few and far between,
-	// but one that never answers would not be found otherwise, since its attempts do
-	// not come to time out.
+	// hedge or because it was taken for hung, was answered first. Default 0.25: of an
+	// endpoint that is well these are few and far between, but one that never answers
+	// would not be found otherwise, since its attempts do not come to time out.
 	Overtaken float64 `yaml:"overtaken" doc:"weight of an attempt that was called off because one beside it, which began later, was answered first, 0 to 1"`
 
 	// ClientError is an answer of 400 to 499 other than 429. Default 0: the endpoint

@@ -63,8 +63,9 @@ type Route struct {
 	Limit   *Limit // nil for none
 	Cost    int    // how many requests one counts for in the limits; 0 counts as 1
 	Metrics *telemetry.Route
-	// InFlight counts the requests in progress; nil for a count of its own. MaxInFlight is how many there may be, 0 for
-	// no bound. The count goes with the route's name from one configuration to the next.
+	// InFlight counts the requests in progress; nil for a count of its own. MaxInFlight
+	// is how many there may be, 0 for no bound. The count goes with the route's name
+	// from one configuration to the next.
 	InFlight    *limit.Places
 	MaxInFlight int
 	// Policy stands in for the pool's; nil for the pool's.
