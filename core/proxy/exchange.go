@@ -3,7 +3,6 @@ package proxy
 import (
 	"cmp"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -32,16 +31,6 @@ type exchange struct {
 
 	leave func() // ends an upgraded connection; nil for none
 }
-
-// timing is an attempt's time.
-type timing struct {
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
-	late   context.Context // done when the attempt has taken too long
-}
-
-// errLate cancels an attempt that has taken too long.
-var errLate = errors.New("proxy: the attempt took too long")
 
 // contextKey finds the exchange and the route in a request's context.
 type contextKey struct{}
@@ -217,82 +206,6 @@ func (x *exchange) receive(r *http.Request) {
 	_ = http.NewResponseController(x.out.ResponseWriter).EnableFullDuplex()
 }
 
-// arm begins the attempt's time. The time that the client takes to send its body is
-// not the endpoint's: each part that arrives begins the wait for the answer anew.
-func (x *exchange) arm(ctx context.Context, until core.Instant) {
-	x.late, x.cancel = context.WithCancelCause(ctx)
-	x.timer = nil
-	if until == core.Never {
-		return
-	}
-	cancel, upload, policy := x.cancel, x.upload, x.policy()
-	if upload == nil {
-		x.timer = time.AfterFunc(until.Sub(x.now()), func() { cancel(errLate) })
-		return
-	}
-	end := core.Never
-	if policy.Total > 0 {
-		end = x.began.Add(policy.Total)
-	}
-	again := func() time.Duration {
-		now := x.now()
-		return core.Earlier(now.Add(policy.AnswerWithin), end).Sub(now)
-	}
-	timer := time.AfterFunc(time.Hour, func() {
-		switch {
-		case !upload.awaited():
-			cancel(errLate)
-		case (upload.paced() || x.call) && policy.AnswerWithin > 0 && x.now() < end:
-			upload.coming() // how slow a client may be is not the endpoint's to say
-		default:
-			cancel(errSlowUpload)
-			// The transport comes back only when its reading has ended.
-			upload.unlessEnded(func() { upload.out.readBy(time.Nanosecond) })
-		}
-	})
-	if policy.AnswerWithin > 0 {
-		upload.onMove(func() { timer.Reset(again()) })
-	}
-	timer.Reset(until.Sub(x.now())) // not before it can be begun anew
-	x.timer = timer
-}
-
-// blame is what the client did when an attempt was abandoned.
-func (x *exchange) blame() error {
-	switch {
-	case x.upload != nil && x.upload.large.Load():
-		return errLargeUpload
-	case x.tooSlow():
-		return errSlowUpload
-	case x.client.Err() != nil:
-		return x.client.Err()
-	}
-	return errUpload
-}
-
-// tooSlow reports whether the attempt has ended because the client's body did not come.
-func (x *exchange) tooSlow() bool {
-	return x.late != nil && context.Cause(x.late) == errSlowUpload || x.upload != nil && x.upload.slow.Load()
-}
-
-// disarm ends the attempt's time.
-func (x *exchange) disarm() {
-	x.upload.onMove(nil)
-	if x.cancel != nil {
-		stopper(x.timer, x.cancel)()
-		x.timer, x.cancel = nil, nil
-	}
-}
-
-func stopper(timer *time.Timer, cancel context.CancelCauseFunc) func() {
-	return func() {
-		if timer != nil {
-			timer.Stop()
-		}
-		cancel(nil)
-	}
-}
-
 // deliver hands the answer over: from now on its body's end ends the attempt.
 func (x *exchange) deliver(answer *http.Response, a core.Action) *http.Response {
 	x.upload.onMove(nil)
@@ -362,53 +275,4 @@ func (x *exchange) end() {
 func (x *exchange) abandon() {
 	wake(x.request.Abandon(x.now()))
 	x.disarm()
-}
-
-// body is an answer's body that tells how it ended, once.
-type body struct {
-	io.ReadCloser
-	eof    func()          // the last byte was read; nil for nothing
-	broken func(err error) // reading failed; nil for nothing
-	end    func()          // closed without either
-	ended  bool
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	switch {
-	case err == nil || b.ended:
-	case err == io.EOF && b.eof != nil:
-		b.ended = true
-		b.eof()
-	case err != io.EOF && b.broken != nil:
-		b.ended = true
-		b.broken(err)
-	}
-	return n, err
-}
-
-func (b *body) Close() error {
-	err := b.ReadCloser.Close()
-	if !b.ended {
-		b.ended = true
-		b.end()
-	}
-	return err
-}
-
-// discard throws an answer away that is not delivered. A short rest is read, so that
-// its connection can be used again.
-func discard(answer *http.Response) {
-	if answer == nil {
-		return
-	}
-	const short = 4 << 10
-	if answer.ContentLength < 0 || answer.ContentLength > short {
-		answer.Body.Close()
-		return
-	}
-	go func() {
-		io.CopyN(io.Discard, answer.Body, short)
-		answer.Body.Close()
-	}()
 }
