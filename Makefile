@@ -88,7 +88,7 @@ fuzz: ## every fuzz target for FUZZTIME (60s)
 
 .PHONY: conformance
 conformance: ## the proxy against other people's test suites, and what it can take (minutes)
-	$(GO) test -tags conformance -count=1 -timeout 15m ./cmd/evenkeel
+	$(GO) test -tags conformance -count=1 -timeout 30m ./cmd/evenkeel
 
 .PHONY: vuln
 vuln: ## known vulnerabilities in what is called; fails, and says so, where their database cannot be reached
