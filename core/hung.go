@@ -72,14 +72,8 @@ func (q *Request) hungAt(now Instant) Instant {
 
 // rescue leases another attempt beside the first, which hangs.
 func (q *Request) rescue(now Instant) Action {
-	if b := q.policy.Budget; b != nil && !b.Allows(now) {
-		return Action{Do: Stay, Retry: RetryNoBudget}
-	}
-	if !q.lease(now) {
-		return Action{Do: Stay, Retry: RetryNoEndpoint}
-	}
-	if b := q.policy.Budget; b != nil {
-		b.Spend(now)
+	if r := q.retry(now); r != RetrySent {
+		return Action{Do: Stay, Retry: r}
 	}
 	action := q.try(now, RetrySent)
 	action.Until = Earlier(action.Until, q.answerBy)

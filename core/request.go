@@ -329,20 +329,28 @@ func (q *Request) first(now Instant) Action {
 // again leases one more attempt, if the request may have one; safe says that it may be
 // sent once more.
 func (q *Request) again(now Instant, safe bool) (Action, bool) {
-	policy := q.policy
-	if !safe || q.attempts >= min(policy.Attempts, MaxAttempts) || now >= q.deadline {
+	if !safe || q.attempts >= min(q.policy.Attempts, MaxAttempts) || now >= q.deadline {
 		return Action{}, false
 	}
-	if policy.Budget != nil && !policy.Budget.Allows(now) {
-		return Action{Retry: RetryNoBudget}, false
-	}
-	if !q.lease(now) {
-		return Action{Retry: RetryNoEndpoint}, false
-	}
-	if policy.Budget != nil {
-		policy.Budget.Spend(now) // only now: a retry that cannot be sent costs nothing
+	if r := q.retry(now); r != RetrySent {
+		return Action{Retry: r}, false
 	}
 	return q.try(now, RetrySent), true
+}
+
+// retry leases one more attempt that the budget pays for, and says what came of it.
+func (q *Request) retry(now Instant) Retry {
+	budget := q.policy.Budget
+	if budget != nil && !budget.Allows(now) {
+		return RetryNoBudget
+	}
+	if !q.lease(now) {
+		return RetryNoEndpoint
+	}
+	if budget != nil {
+		budget.Spend(now) // only now: a retry that cannot be sent costs nothing
+	}
+	return RetrySent
 }
 
 func (q *Request) lease(now Instant) bool {

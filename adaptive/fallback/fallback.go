@@ -6,10 +6,12 @@
 //     signal is thin (fewer than two of the ready members, or fewer than half of
 //     them, have ever answered, or none of them lately) or flat (their costs and latencies lie within
 //     Flat of each other and none has more pending than another: there is nothing to
-//     choose by; a strategy that looks at everybody has it so for as long as Calm first; or their latencies lie within Same and the strategy does not look at
-//     everybody: work as regular as that is better dealt out in turn than drawn for). A member that has not answered lately since the strategy does
-//     without it is no want of signal: its estimate has drifted to the others' median,
-//     and before long it is asked. But it does not bear witness that all are alike.
+//     choose by (where the strategy looks at everybody, once it has been so for Calm); or
+//     their latencies lie within Same and the strategy does not look at everybody: work as
+//     regular as that is better dealt out in turn than drawn for). A member that has not
+//     answered lately since the strategy does without it is no want of signal: its estimate
+//     has drifted to the others' median, and before long it is asked. But it does not bear
+//     witness that all are alike.
 //   - panic: round robin over every member that is neither full nor drained,
 //     breakers overridden, because the share of members better than barred is below
 //     a threshold. Sending everything to the few that are left would take them down
