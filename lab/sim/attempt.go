@@ -58,7 +58,7 @@ func (w *world) send(t *flight, attempt int) {
 
 // job is an attempt as a server sees it.
 func (w *world) job(t *flight, attempt, server int) model.Job {
-	j := model.Job{ID: t.handle(attempt), Demand: t.work}
+	j := model.Job{ID: w.flights.handle(t, attempt), Demand: t.work}
 	if w.lucky {
 		j.Luck = w.chance.Luck(t.place, uint64(t.try), server)
 	}
@@ -85,10 +85,10 @@ func (w *world) cut(t *flight, attempt int) {
 	t.out[attempt] = false
 	server := t.request.Lease(attempt).Member().Target.(int)
 	if w.near {
-		w.cancel(t.handle(attempt), server)
+		w.cancel(w.flights.handle(t, attempt), server)
 		return
 	}
-	w.later(w.halfway(t.proxy, server), errand{what: cutServer, handle: t.handle(attempt), number: server})
+	w.later(w.halfway(t.proxy, server), errand{what: cutServer, handle: w.flights.handle(t, attempt), number: server})
 }
 
 func (w *world) cancel(handle uint64, server int) {
@@ -103,9 +103,9 @@ func (w *world) armWait(t *flight, what int, until core.Instant) {
 		return
 	}
 	if w.waits.len() > w.crowd() {
-		w.waits.keep(w.stands)
+		w.waits.keep(w.flights.under)
 	}
-	w.waits.push(wait{until, t.handle(what)})
+	w.waits.push(wait{until, w.flights.handle(t, what)})
 	w.schedule.set(w.sources.waits, w.waits.next())
 }
 

@@ -142,10 +142,10 @@ func wearing(d time.Duration) *scenario.Scenario {
 func TestPlacesAreUsedAgain(t *testing.T) {
 	s := wearing(20 * time.Second)
 	w := unwatched(t, s, subject(t, s, "random"), 1, func(record.Request) {})
-	most, patience, waits := 0, 0, 0
+	most, waits := 0, 0
 	for w.step() {
 		most = max(most, w.flights.live)
-		patience, waits = max(patience, cap(w.patience.waits)), max(waits, w.waits.len())
+		waits = max(waits, w.waits.len())
 	}
 	if err := w.audit(); err != nil {
 		t.Fatal(err)
@@ -159,8 +159,8 @@ func TestPlacesAreUsedAgain(t *testing.T) {
 	if n := len(w.errands.all); n > 2*most {
 		t.Errorf("%d places for messages, with %d requests under way", n, most)
 	}
-	if room := 1025 + 8*most; waits > room || patience > 4*room { // of 80,000 within a patience
-		t.Errorf("%d waits and room for %d, with %d requests under way", waits, patience, most)
+	if waits > 1025+8*most { // of 80,000 within a patience
+		t.Errorf("%d waits, with %d requests under way", waits, most)
 	}
 }
 

@@ -128,16 +128,10 @@ func (w *world) patienceEnd(t *flight) core.Instant { return t.began.Add(w.scena
 
 // armPatience schedules the end of the client's patience.
 func (w *world) armPatience(t *flight) {
-	w.trimPatience()
-	_, any := w.patience.first()
-	at := w.patienceEnd(t)
-	if w.patience.len() > w.crowd() {
-		w.patience.keep(w.stands)
+	if w.patience.empty() {
+		w.schedule.set(w.sources.patience, w.patienceEnd(t))
 	}
-	w.patience.push(wait{at, t.handle(0)})
-	if !any {
-		w.schedule.set(w.sources.patience, at)
-	}
+	w.patience.join(t.index)
 }
 
 // crowd is how many waits may be kept for the requests under way, whose own they are,
@@ -145,41 +139,23 @@ func (w *world) armPatience(t *flight) {
 // under way that this is seldom.
 func (w *world) crowd() int { return 1024 + 8*w.flights.live }
 
-// stands reports whether a wait is of a request in its present try.
-func (w *world) stands(x wait) bool {
-	t, _ := w.flights.find(x.who)
-	return t != nil
-}
-
-// trimPatience drops the waits in front whose requests have ended. The schedule may
-// then be too early for what is in front, never too late.
-func (w *world) trimPatience() {
-	for {
-		first, ok := w.patience.first()
-		if !ok || w.stands(first) {
-			return
-		}
-		w.patience.drop()
-	}
-}
-
-// leave lets the clients go who have waited long enough.
+// leave lets the clients go who have waited long enough. The schedule may be too early for
+// who is in front, because others have left the line; it is never too late.
 func (w *world) leave() {
-	for {
-		w.trimPatience()
-		first, _ := w.patience.first()
-		if first.at > w.now {
-			w.schedule.set(w.sources.patience, first.at)
+	for !w.patience.empty() {
+		t := w.flights.all[w.patience.first()]
+		if end := w.patienceEnd(t); end > w.now {
+			w.schedule.set(w.sources.patience, end)
 			return
 		}
-		w.patience.drop()
-		t, _ := w.flights.find(first.who)
+		w.patience.leave(t.index)
 		for attempt := range t.request.Attempts() {
 			w.cut(t, attempt)
 		}
 		w.wake(t.request.Abandon(w.now))
 		w.conclude(t, -1, 0)
 	}
+	w.schedule.set(w.sources.patience, core.Never)
 }
 
 // conclude ends a client's try, and the request with it unless the client tries again.
@@ -190,8 +166,9 @@ func (w *world) conclude(t *flight, server, code int) {
 		w.end(t, server, code)
 		return
 	}
+	w.patience.leave(t.index)
 	t.attempts += t.request.Attempts()
-	t.renew()
+	w.flights.renew(t)
 	t.try++
 	if c.Backoff == 0 {
 		w.attemptTry(t)
@@ -199,7 +176,7 @@ func (w *world) conclude(t *flight, server, code int) {
 	}
 	k := w.chance.Backoff(t.place, uint64(t.try))
 	wait := time.Duration(2 * k.Float64() * float64(c.Backoff))
-	w.later(w.now.Add(wait), errand{what: tryAgain, handle: t.handle(0)})
+	w.later(w.now.Add(wait), errand{what: tryAgain, handle: w.flights.handle(t, 0)})
 }
 
 // affords reports whether the clients may try again once more, and counts it.
@@ -226,6 +203,7 @@ func (w *world) end(t *flight, server, code int) {
 	if w.closed() && w.next >= 0 {
 		w.think(t)
 	}
+	w.patience.leave(t.index)
 	w.flights.give(t)
 }
 

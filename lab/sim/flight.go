@@ -11,10 +11,7 @@ import (
 type flight struct {
 	request core.Request
 	index   uint32
-	// life counts the tries that this place has carried: what comes back for an earlier
-	// one is recognised by it.
-	life uint32
-	live bool
+	live    bool
 
 	seq     int64
 	planned core.Instant
@@ -37,6 +34,10 @@ type flights struct {
 	all  []*flight
 	free []*flight
 	live int
+	// lives count the tries that each place has carried: what comes back for an earlier
+	// one is recognised by it. They stand apart from the flights, close together, because
+	// most that is asked for has ended.
+	lives []uint32
 }
 
 func (f *flights) take() *flight {
@@ -49,19 +50,20 @@ func (f *flights) take() *flight {
 	}
 	t := &flight{index: uint32(len(f.all)), live: true}
 	f.all = append(f.all, t)
+	f.lives = append(f.lives, 0)
 	return t
 }
 
 func (f *flights) give(t *flight) {
 	f.live--
-	t.renew()
+	f.renew(t)
 	t.live = false
 	f.free = append(f.free, t)
 }
 
 // renew makes the flight fit for another try.
-func (t *flight) renew() {
-	t.life++
+func (f *flights) renew(t *flight) {
+	f.lives[t.index]++
 	t.request.Reset()
 	t.waiting, t.out = false, [core.MaxAttempts]bool{}
 }
@@ -77,15 +79,19 @@ const (
 	hedging                           // the time for a hedge
 )
 
-func (t *flight) handle(attempt int) uint64 {
-	return uint64(t.life)<<32 | uint64(t.index)<<attemptBits | uint64(attempt)
+func (f *flights) handle(t *flight, attempt int) uint64 {
+	return uint64(f.lives[t.index])<<32 | uint64(t.index)<<attemptBits | uint64(attempt)
 }
 
 // find returns the flight of a handle, or nil when it has ended.
 func (f *flights) find(handle uint64) (t *flight, attempt int) {
-	t = f.all[uint32(handle)>>attemptBits]
-	if !t.live || t.life != uint32(handle>>32) {
+	if !f.under(handle) {
 		return nil, 0
 	}
-	return t, int(handle & (1<<attemptBits - 1))
+	return f.all[uint32(handle)>>attemptBits], int(handle & (1<<attemptBits - 1))
+}
+
+// under reports whether the flight of a handle is under way, in the same try.
+func (f *flights) under(handle uint64) bool {
+	return f.lives[uint32(handle)>>attemptBits] == uint32(handle>>32)
 }

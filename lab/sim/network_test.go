@@ -375,11 +375,13 @@ func TestJobs(t *testing.T) {
 	for _, name := range strategies {
 		w := unwatched(t, s, subject(t, s, name), 4, nil)
 		var got []model.Job
+		f := w.flights.take()
 		for place := range uint64(20) {
 			_, work := w.demands.Of(place)
 			for try := range 3 {
 				for server := range 3 {
-					got = append(got, w.job(&flight{place: place, try: try, work: work}, 0, server))
+					f.place, f.try, f.work = place, try, work
+					got = append(got, w.job(f, 0, server))
 					lucks[got[len(got)-1].Luck] = true
 				}
 			}

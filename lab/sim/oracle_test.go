@@ -92,7 +92,8 @@ func TestOraclePicks(t *testing.T) {
 			if c.later != nil {
 				c.later(w)
 			}
-			w.oracle.asking = &flight{proxy: w.proxies[0], place: 5, work: 10 * ms}
+			w.oracle.asking = w.flights.take()
+			w.oracle.asking.proxy, w.oracle.asking.place, w.oracle.asking.work = w.proxies[0], 5, 10*ms
 			for range 10 { // wherever it begins to look
 				var l core.Lease
 				if !w.proxies[0].router.Begin(at, &core.Ask{}, &l) {
@@ -111,7 +112,8 @@ func TestOraclePicks(t *testing.T) {
 func TestOracleTies(t *testing.T) {
 	s := plain(4, 1, "constant", ms, 1, time.Minute)
 	w := unwatched(t, s, subject(t, s, scenario.Oracle), 1, nil)
-	w.oracle.asking = &flight{proxy: w.proxies[0], work: ms}
+	w.oracle.asking = w.flights.take()
+	w.oracle.asking.proxy, w.oracle.asking.work = w.proxies[0], ms
 	by := map[int]int{}
 	for range 400 {
 		var l core.Lease

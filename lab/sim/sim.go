@@ -101,7 +101,7 @@ type world struct {
 	schedule schedule
 	sources  sources
 	errands  errands
-	patience queue
+	patience line // of clients, who are all equally patient
 	waits    timers
 	flights  flights
 

@@ -11,51 +11,49 @@ type wait struct {
 	who uint64
 }
 
-// queue holds waits that end in the order in which they begin: those of clients, who are
-// all equally patient. Nearly all are over long before their time, when the request has
-// ended; those in front are dropped as others come, and those behind one that hangs when
-// there are many (see keep), so the queue is about as long as what is under way.
-type queue struct {
-	waits []wait
-	head  int
+// line is a queue of flights, by their indices: who joined it first is in front, and anybody
+// may leave it at any time. The zero value is empty. It is a ring of links that stand close
+// together, so that leaving it touches nobody else's flight.
+type line struct {
+	// links[0] is the ring's own; links[i+1] is flight i's. Who is in no line is linked to
+	// himself, so that to leave once more changes nothing.
+	links []link
 }
 
-func (q *queue) push(w wait) {
-	if q.head > 64 && 2*q.head > len(q.waits) {
-		q.waits = q.waits[:copy(q.waits, q.waits[q.head:])]
-		q.head = 0
+type link struct{ next, last int32 }
+
+func (l *line) empty() bool { return len(l.links) == 0 || l.links[0].next == 0 }
+
+// first is who is in front of a line that is not empty.
+func (l *line) first() uint32 { return uint32(l.links[0].next - 1) }
+
+// join puts a flight, which is in no line, at the end.
+func (l *line) join(i uint32) {
+	at := int32(i) + 1
+	for n := int32(len(l.links)); n <= at; n++ {
+		l.links = append(l.links, link{n, n})
 	}
-	q.waits = append(q.waits, w)
+	end := l.links[0].last
+	l.links[at] = link{0, end}
+	l.links[end].next, l.links[0].last = at, at
 }
 
-// first is the wait that ends first.
-func (q *queue) first() (wait, bool) {
-	if q.head == len(q.waits) {
-		return wait{at: core.Never}, false
-	}
-	return q.waits[q.head], true
+// leave takes a flight out, wherever it stands.
+func (l *line) leave(i uint32) {
+	at := int32(i) + 1
+	x := l.links[at]
+	l.links[x.last].next, l.links[x.next].last = x.next, x.last
+	l.links[at] = link{at, at}
 }
 
-func (q *queue) drop() { q.head++ }
-
-func (q *queue) len() int { return len(q.waits) - q.head }
-
-// keep drops all but those that it is told to keep.
-func (q *queue) keep(which func(wait) bool) {
-	kept := q.waits[:0]
-	for _, x := range q.waits[q.head:] {
-		if which(x) {
-			kept = append(kept, x)
-		}
-	}
-	q.waits, q.head = kept, 0
-}
-
-// timers are waits of any length. Those of requests that have ended stay until their time,
-// or until they are sorted out (see keep).
+// timers are waits of any length. Most are as long as those before them, and so in the order
+// of their ends as they come: these stand in a queue, the others in a heap. Those of requests
+// that have ended stay until their time, or until they are sorted out (see keep).
 type timers struct {
-	heap model.Heap[timer]
-	seq  uint64
+	queue []timer // from head on
+	head  int
+	heap  model.Heap[timer]
+	seq   uint64
 }
 
 type timer struct {
@@ -67,30 +65,56 @@ type timer struct {
 func (a timer) Before(b timer) bool { return a.at < b.at || a.at == b.at && a.seq < b.seq }
 
 func (t *timers) push(w wait) {
-	t.heap.Push(timer{w, t.seq})
+	x := timer{w, t.seq}
 	t.seq++
+	if n := len(t.queue); n > t.head && x.at < t.queue[n-1].at {
+		t.heap.Push(x)
+		return
+	}
+	if 2*t.head >= len(t.queue) { // the space of those gone is used again
+		t.queue = t.queue[:copy(t.queue, t.queue[t.head:])]
+		t.head = 0
+	}
+	t.queue = append(t.queue, x)
 }
 
 // next is when the first ends; core.Never without any.
 func (t *timers) next() core.Instant {
-	if len(t.heap) == 0 {
-		return core.Never
+	next := core.Never
+	if t.head < len(t.queue) {
+		next = t.queue[t.head].at
 	}
-	return t.heap[0].at
+	if len(t.heap) > 0 {
+		next = min(next, t.heap[0].at)
+	}
+	return next
 }
 
-func (t *timers) len() int { return len(t.heap) }
+func (t *timers) len() int { return len(t.queue) - t.head + len(t.heap) }
 
-// keep drops all but those that it is told to keep.
-func (t *timers) keep(which func(wait) bool) {
+// keep drops all but those that it is told to keep, by their handles.
+func (t *timers) keep(which func(uint64) bool) {
+	kept := t.queue[:0]
+	for _, x := range t.queue[t.head:] {
+		if which(x.who) {
+			kept = append(kept, x)
+		}
+	}
+	t.queue, t.head = kept, 0
 	all := t.heap
-	t.heap = nil
+	t.heap = all[:0] // which grows no faster than it is read
 	for _, x := range all {
-		if which(x.wait) {
+		if which(x.who) {
 			t.heap.Push(x)
 		}
 	}
 }
 
 // pop takes the first out; there must be one.
-func (t *timers) pop() wait { return t.heap.Pop().wait }
+func (t *timers) pop() wait {
+	if t.head == len(t.queue) || len(t.heap) > 0 && t.heap[0].Before(t.queue[t.head]) {
+		return t.heap.Pop().wait
+	}
+	t.head++
+	return t.queue[t.head-1].wait
+}

@@ -11,30 +11,39 @@ import (
 
 // Invariants: the timers give the one that ends first, of those that end at one instant
 // the one that was pushed first, each once; so what they give is what a sorted list
-// gives.
+// gives. What is not kept is as if it had not been pushed.
 func TestTimersAgainstSort(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var heap timers
+		var all timers
 		var list []wait
 		pop := func() {
 			if len(list) == 0 {
-				if got := heap.next(); got != core.Never {
+				if got := all.next(); got != core.Never {
 					t.Fatalf("the next ends at %v, where none is left", got)
 				}
 				return
 			}
-			if at, got := heap.next(), heap.pop(); got != list[0] || at != got.at {
+			if at, got := all.next(), all.pop(); got != list[0] || at != got.at {
 				t.Fatalf("got %+v, announced for %v, want the first of %+v", got, at, list)
 			}
 			list = list[1:]
+			if n := all.len(); n != len(list) {
+				t.Fatalf("%d timers, want %d", n, len(list))
+			}
 		}
-		for i, push := range rapid.SliceOfN(rapid.IntRange(-3, 9), 0, 200).Draw(t, "pushes, or pops below 0") {
-			if push < 0 {
+		for i, push := range rapid.SliceOfN(rapid.IntRange(-3, 10), 0, 200).Draw(t, "pushes; below 0 pops; 10: odd ones are not kept") {
+			switch {
+			case push < 0:
 				pop()
+				continue
+			case push == 10:
+				even := func(who uint64) bool { return who%2 == 0 }
+				all.keep(even)
+				list = slices.DeleteFunc(list, func(x wait) bool { return !even(x.who) })
 				continue
 			}
 			x := wait{core.Instant(push), uint64(i)}
-			heap.push(x)
+			all.push(x)
 			list = append(list, x)
 			slices.SortStableFunc(list, func(a, b wait) int { return int(a.at - b.at) })
 		}
@@ -66,21 +75,44 @@ func TestScheduleAgainstScan(t *testing.T) {
 	})
 }
 
-// A queue of waits gives them in the order in which they came, and its memory does not
-// grow with what has passed through.
-func TestQueue(t *testing.T) {
-	var q queue
+// Invariants: in front of the line is who joined it first of those that have not left it
+// since; and who has left may leave once more.
+func TestLineAgainstList(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var l line
+		var list []uint32
+		for _, i := range rapid.SliceOfN(rapid.Uint32Range(0, 9), 0, 200).Draw(t, "who joins, or leaves") {
+			if at := slices.Index(list, i); at >= 0 {
+				list = slices.Delete(list, at, at+1)
+				l.leave(i)
+				l.leave(i)
+			} else {
+				list = append(list, i)
+				l.join(i)
+			}
+			if l.empty() != (len(list) == 0) {
+				t.Fatalf("empty: %v, with %v in it", l.empty(), list)
+			}
+			if len(list) > 0 && l.first() != list[0] {
+				t.Fatalf("%d is in front of %v", l.first(), list)
+			}
+		}
+	})
+}
+
+// What comes in the order of its end takes no more room than what is kept at a time.
+func TestTimersInOrder(t *testing.T) {
+	var all timers
 	for i := range 100_000 {
-		q.push(wait{core.Instant(i), uint64(i)})
+		all.push(wait{core.Instant(i), uint64(i)})
 		if i < 10 {
 			continue
 		}
-		if got, ok := q.first(); !ok || got != (wait{core.Instant(i - 10), uint64(i - 10)}) {
-			t.Fatalf("after %d: got %+v, %v", i, got, ok)
+		if got := all.pop(); got != (wait{core.Instant(i - 10), uint64(i - 10)}) {
+			t.Fatalf("after %d: got %+v", i, got)
 		}
-		q.drop()
 	}
-	if c := cap(q.waits); c > 1000 {
-		t.Errorf("room for %d waits, where 10 wait", c)
+	if n, c := len(all.heap), cap(all.queue); n > 0 || c > 1000 {
+		t.Errorf("%d in the heap, and room for %d in the queue, where 10 wait", n, c)
 	}
 }
