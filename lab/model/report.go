@@ -14,7 +14,6 @@ import (
 // saying that it is slow (Prequal, NSDI 2024, §4: the latency at or near the present number
 // in flight).
 type reports struct {
-	on    bool
 	bands [bands]band
 	// first is when the first request ended, last the latest one; ends is how many have,
 	// each weighing 1/e of what it did a second before.
@@ -38,9 +37,6 @@ func bandOf(others int) int { return min(bits.Len(uint(others)), bands-1) }
 const memory = time.Second
 
 func (r *reports) finished(now core.Instant, j job) {
-	if !r.on {
-		return
-	}
 	if r.ends == 0 {
 		r.first, r.last = now, now
 	}
@@ -86,7 +82,7 @@ func (r *reports) rate(now core.Instant) float64 {
 }
 
 // Measure makes the server measure its own latency, for its reports.
-func (s *Server) Measure() { s.reports.on = true }
+func (s *Server) Measure() { s.reports = new(reports) }
 
 // Report is what the server says of its own load: requests in flight, the share of its
 // slots that is in use (above 1 when requests wait), the mean time that requests spent
@@ -94,12 +90,15 @@ func (s *Server) Measure() { s.reports.on = true }
 // one, and how many end in a second. It says nothing of errors.
 func (s *Server) Report(now core.Instant) core.LoadReport {
 	busy, waiting := s.station.load()
-	return core.LoadReport{
+	report := core.LoadReport{
 		Known:       true,
 		InFlight:    float64(busy + waiting),
 		Utilization: float64(busy+waiting) / float64(s.slots),
-		Latency:     s.reports.latency(busy + waiting),
-		Rate:        s.reports.rate(now),
+		Latency:     -1,
 		Errors:      -1,
 	}
+	if s.reports != nil {
+		report.Latency, report.Rate = s.reports.latency(busy+waiting), s.reports.rate(now)
+	}
+	return report
 }

@@ -44,7 +44,7 @@ func TestReportedRate(t *testing.T) {
 // What is said of the latency is that of requests which found as many others there, or of
 // the nearest that is known; what was learned a second before weighs 1/e.
 func TestReportedLatency(t *testing.T) {
-	r := reports{on: true}
+	r := reports{}
 	look := func(others int, want float64) {
 		t.Helper()
 		if got := r.latency(others); math.Abs(got-want) > 1e-12 {

@@ -94,7 +94,7 @@ type Server struct {
 	seq     uint64
 	falls   core.Instant // the next time it goes down
 	slots   int
-	reports reports
+	reports *reports // nil unless it measures
 	// least is what a nanosecond, to which all ends are rounded, may hold of work.
 	least float64
 
@@ -139,7 +139,7 @@ func (s *Server) Arrive(now core.Instant, j Job) {
 		}
 	}
 	taken := job{id: j.ID, work: factor * float64(j.Demand), arrived: now}
-	if s.reports.on { // who else asks
+	if s.reports != nil { // who else asks
 		busy, waiting := s.station.load()
 		taken.others = int32(busy + waiting)
 	}
@@ -212,7 +212,9 @@ func (s *Server) Finish(now core.Instant) (Done, bool) {
 func (s *Server) serve() Done {
 	at := s.station.next()
 	j := s.station.finish()
-	s.reports.finished(at, j)
+	if s.reports != nil {
+		s.reports.finished(at, j)
+	}
 	return Done{j.id, OK, at}
 }
 
