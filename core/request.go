@@ -137,13 +137,14 @@ type Request struct {
 	answerBy   Instant // when the first attempt has to be answered
 	hung       Instant // when it is taken for hung; Never for not at all
 	attempts   int
-	leases     [MaxAttempts]Lease
 	admission  *Admission // not nil while it has to be left
 	queued     bool
 	entered    Instant // when it was admitted
 	said       Outcome // what the limiter was told at the answer
 	told       bool    // that the limiter was told anything
 	shedder    Shedder // not nil while it has to hear of the end
+
+	leases [MaxAttempts]Lease // last: of most requests only the first is ever looked at
 }
 
 // Start begins the request at the router's pool. replayable says that it may be

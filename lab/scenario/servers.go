@@ -225,7 +225,8 @@ func (s *Scenario) ServerName(index int) string {
 
 // Demands says how much work each request is, and of which class.
 type Demands struct {
-	key    core.Key
+	class  core.Key
+	work   core.Key
 	laws   []model.Law
 	shares []float64 // cumulative, the last one 1
 }
@@ -233,7 +234,7 @@ type Demands struct {
 // Demands of a trial: those of a request are the same wherever it is sent, and however
 // often.
 func (s *Scenario) Demands(c Chance) Demands {
-	d := Demands{key: c.key}
+	d := Demands{class: c.key.At(streamClass), work: c.key.At(streamDemand)}
 	if len(s.Classes) == 0 {
 		d.laws = []model.Law{s.Servers.Service.must()}
 		return d
@@ -254,11 +255,11 @@ func (s *Scenario) Demands(c Chance) Demands {
 // Of is the class of a request and its work at nominal speed.
 func (d *Demands) Of(request uint64) (class int, work time.Duration) {
 	if d.shares != nil {
-		k := d.key.At(streamClass).At(request)
+		k := d.class.At(request)
 		x := k.Float64()
 		for class < len(d.shares)-1 && x >= d.shares[class] {
 			class++
 		}
 	}
-	return class, d.laws[class].Draw(d.key.At(streamDemand).At(request))
+	return class, d.laws[class].Draw(d.work.At(request))
 }

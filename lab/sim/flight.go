@@ -6,12 +6,11 @@ import (
 	"github.com/evenkeel/evenkeel/core"
 )
 
-// flight is a client's request under way: the shipped state machine of the present try,
-// and what the client knows.
+// flight is a client's request under way: what the client knows, and the shipped state
+// machine of the present try. That stands last, because its own end is of use to few.
 type flight struct {
-	request core.Request
-	index   uint32
-	live    bool
+	index uint32
+	live  bool
 
 	seq     int64
 	planned core.Instant
@@ -27,6 +26,8 @@ type flight struct {
 
 	waiting bool                   // in the proxy's queue
 	out     [core.MaxAttempts]bool // attempts that were sent, and have not come back
+
+	request core.Request
 }
 
 // flights are the requests under way, in places that are used again.
