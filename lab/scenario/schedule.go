@@ -26,10 +26,16 @@ type Stream struct {
 	before float64 // L(from)
 	pieces []piece // after it
 
+	drawn [ahead]float64 // logarithms of numbers drawn, of those after next and a few before
+
 	trace []time.Duration // instead of all that
 	speed float64
 	end   float64
 }
+
+// ahead is how many numbers are drawn at a time, a power of two: none of them waits for
+// another, so a processor has the logarithms of several under way at once.
+const ahead = 8
 
 // Stream returns the stream of the trial's planned instants, at its beginning. Where
 // clients wait for their answers (law closed) there is none: the stream is empty. Where the
@@ -53,14 +59,24 @@ func (s *Stream) Next() (core.Instant, bool) {
 	} else if s.trace != nil {
 		return s.fromTrace()
 	} else {
-		k := s.key.At(s.next)
-		s.at -= s.gap * math.Log(k.Float64())
+		if s.next%ahead == 0 {
+			s.draw()
+		}
+		s.at -= s.gap * s.drawn[s.next%ahead]
 	}
 	s.next++
 	if s.at < s.until {
 		return core.Instant(s.at), true
 	}
 	return s.cross()
+}
+
+// draw draws for the next few requests.
+func (s *Stream) draw() {
+	for i := range s.drawn {
+		k := s.key.At(s.next + uint64(i))
+		s.drawn[i] = math.Log(k.Float64())
+	}
 }
 
 // cross takes the arrival that lies beyond the piece into the one where it belongs.

@@ -43,9 +43,32 @@ func (w *world) arrive() {
 		return
 	}
 	t.place = uint64(t.seq)
+	if t.place%ahead == 0 {
+		w.drawDemands(t.place)
+	}
+	d := w.drawn[t.place%ahead]
+	t.class, t.work = d.class, d.work
 	w.next++
 	w.armArrival()
-	w.launch(t)
+	w.attemptTry(t)
+}
+
+// ahead is how many requests' demands are drawn at a time, a power of two: none of them waits
+// for another, so a processor has several under way at once.
+const ahead = 8
+
+// demand is what a request is.
+type demand struct {
+	class int
+	work  time.Duration
+}
+
+// drawDemands draws what the next few requests are.
+func (w *world) drawDemands(from uint64) {
+	for i := range w.drawn {
+		d := &w.drawn[i]
+		d.class, d.work = w.demands.Of(from + uint64(i))
+	}
 }
 
 // begin notes a new request; nil when there are too many.
@@ -66,12 +89,6 @@ func (w *world) begin(seq int64) *flight {
 	t := w.flights.take()
 	t.seq, t.planned, t.try, t.attempts = seq, w.now, 0, 0
 	return t
-}
-
-// launch draws what the request is and sends the client's first try.
-func (w *world) launch(t *flight) {
-	t.class, t.work = w.demands.Of(t.place)
-	w.attemptTry(t)
 }
 
 // attemptTry lets the client try once.
@@ -120,7 +137,8 @@ func (w *world) turn(client, turn int) {
 	}
 	w.next++
 	t.client, t.place = client, uint64(client)<<32|uint64(turn)
-	w.launch(t)
+	t.class, t.work = w.demands.Of(t.place)
+	w.attemptTry(t)
 }
 
 // patienceEnd is when the client gives the present try up.

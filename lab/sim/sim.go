@@ -118,7 +118,8 @@ type world struct {
 	budget *core.Budget // of the clients' retries; nil for no bound
 
 	planned scenario.Stream
-	next    int64 // the request that the next arrival is; negative after the last
+	drawn   [ahead]demand // of the request that the next arrival is, and of some after it
+	next    int64         // the request that the next arrival is; negative after the last
 
 	decisions [core.Modes][core.Reasons]uint64 // after the warm-up
 	watch     *watch                           // nil where nobody looks inside
