@@ -88,3 +88,16 @@ func TestPreviewComesTrue(t *testing.T) {
 		}
 	})
 }
+
+// A reference that looks ahead at every server for every request makes no garbage of it.
+func TestPreviewAllocates(t *testing.T) {
+	for _, sharing := range []bool{false, true} {
+		s := New(Settings{Slots: 2, Room: 4, Sharing: sharing}, NewTimeline(nil))
+		for id := range uint64(5) {
+			s.Arrive(0, Job{ID: id, Demand: ms})
+		}
+		if n := testing.AllocsPerRun(100, func() { s.Preview(0, Job{ID: 9, Demand: ms}) }); n != 0 {
+			t.Errorf("sharing %t: %v allocations, want none", sharing, n)
+		}
+	}
+}

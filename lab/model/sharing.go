@@ -1,10 +1,6 @@
 package model
 
-import (
-	"slices"
-
-	"github.com/evenkeel/evenkeel/core"
-)
+import "github.com/evenkeel/evenkeel/core"
 
 // sharing works on all its jobs at once: n jobs share c cores evenly, and none gets more
 // than one, so each gets min(1, c/n) of the server's speed.
@@ -25,6 +21,8 @@ type sharing struct {
 	known   bool
 
 	worked, settled float64 // books of the work
+
+	ahead Heap[portion] // of use during a preview: kept for the next one
 }
 
 // portion is a job that is done when the share has come to until.
@@ -125,10 +123,11 @@ func (s *sharing) fall(now core.Instant, each func(job)) {
 // preview lets a copy take the job in and end one job after the other.
 func (s *sharing) preview(now core.Instant, j job) (core.Instant, bool) {
 	ahead := *s
-	ahead.ends = slices.Clone(s.ends)
+	ahead.ends = append(s.ahead[:0], s.ends...)
 	if !ahead.accept(now, j) {
 		return core.Never, false
 	}
+	s.ahead = ahead.ends
 	for {
 		at, last := ahead.next(), ahead.ends[0].seq == s.seq
 		if last || at == core.Never {
