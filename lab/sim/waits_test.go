@@ -85,10 +85,14 @@ func TestLineAgainstList(t *testing.T) {
 			if at := slices.Index(list, i); at >= 0 {
 				list = slices.Delete(list, at, at+1)
 				l.leave(i)
-				l.leave(i)
 			} else {
 				list = append(list, i)
 				l.join(i)
+			}
+			for j := range uint32(len(l.links) - 1) {
+				if !slices.Contains(list, j) {
+					l.leave(j)
+				}
 			}
 			if l.empty() != (len(list) == 0) {
 				t.Fatalf("empty: %v, with %v in it", l.empty(), list)
