@@ -81,7 +81,9 @@ type Gate interface {
 	Settle(p Permit, now Instant, s Sample)
 }
 
-// Stateful is a Gate that is a circuit breaker and can tell its state.
+// Stateful is a Gate that is a circuit breaker and can tell its state. While it is Closed,
+// its verdict is Ready; of each change it tells by Member.Turned, so that it need not be
+// asked for its verdict until then.
 type Stateful interface {
 	State(now Instant) State
 }
@@ -125,12 +127,17 @@ func (a *Ask) Again() bool { return a.Tried[0] != nil }
 // Verdict is what the member's gates say for this ask: Drained when the ask has
 // tried it already.
 func (a *Ask) Verdict(m *Member, now Instant) Verdict {
-	if a.Again() {
-		for _, t := range a.Tried {
-			if t == m {
-				return Drained
-			}
-		}
+	if a.Again() && a.tried(m) {
+		return Drained
 	}
 	return m.Verdict(now)
+}
+
+func (a *Ask) tried(m *Member) bool {
+	for _, t := range a.Tried {
+		if t == m {
+			return true
+		}
+	}
+	return false
 }

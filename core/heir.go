@@ -40,15 +40,16 @@ func (m *Member) inherit(now Instant, from *Member) {
 	if from.Weight() > 0 { // it has been in use, and that does not begin with this router
 		m.returned.Store(int64(from.Returned()))
 	}
-	if h, ok := m.parts.Estimator.(Heir); ok && from.parts.Estimator != nil {
-		h.Inherit(now, from.parts.Estimator)
+	if h, ok := m.estimator.(Heir); ok && from.estimator != nil {
+		h.Inherit(now, from.estimator)
 	}
-	for _, g := range m.parts.Gates {
+	for _, g := range m.gates {
 		h, ok := g.(Heir)
-		for i := 0; ok && i < len(from.parts.Gates); i++ {
-			h.Inherit(now, from.parts.Gates[i])
+		for i := 0; ok && i < MaxGates && from.gates[i] != nil; i++ {
+			h.Inherit(now, from.gates[i])
 		}
 	}
+	m.count(now)
 }
 
 // inherit takes over what the members typically took, and how often they were asked lately,

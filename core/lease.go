@@ -47,7 +47,7 @@ func (l *Lease) start(m *Member, now Instant, class uint8, c Choice) {
 	if m.pool.tallies {
 		m.pool.tally.Add(1)
 	}
-	if e := m.parts.Estimator; e != nil {
+	if e := m.estimator; e != nil {
 		e.Begin(now)
 	}
 	l.state = leaseWaiting // nobody else knows of the lease yet, and an atomic store costs 5 ns
@@ -66,12 +66,15 @@ func (l *Lease) Answered(now Instant, s Sample) {
 	}
 	s.FirstAnswer, s.Total = now.Sub(l.began), now.Sub(l.began)
 	m := l.member
-	for i, g := range m.parts.Gates {
+	for i, g := range &m.gates {
+		if g == nil {
+			break
+		}
 		g.Answered(l.permits[i], now, s)
 	}
 	if c := m.classed; c != nil {
 		c.AnsweredOf(l.class, now, s)
-	} else if e := m.parts.Estimator; e != nil {
+	} else if e := m.estimator; e != nil {
 		e.Answered(now, s)
 	}
 }
@@ -89,7 +92,10 @@ func (l *Lease) Settle(now Instant, s Sample) bool {
 		s.FirstAnswer = l.first.Sub(l.began)
 		s.Told = s.Outcome == l.said
 	}
-	for i, g := range m.parts.Gates {
+	for i, g := range &m.gates {
+		if g == nil {
+			break
+		}
 		g.Settle(l.permits[i], now, s)
 	}
 	m.ended.Add(1)
@@ -98,7 +104,7 @@ func (l *Lease) Settle(now Instant, s Sample) bool {
 	}
 	if c := m.classed; c != nil {
 		c.EndOf(l.class, now, s)
-	} else if e := m.parts.Estimator; e != nil {
+	} else if e := m.estimator; e != nil {
 		e.End(now, s)
 	}
 	m.observer.Finished(m, now, s)

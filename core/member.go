@@ -27,25 +27,27 @@ type Parts struct {
 
 // Member is an endpoint as one router knows it. It lives as long as its key stays
 // in the router's pool, whatever happens to the views. Safe for concurrent use.
+//
+// All that a picker reads of whom it looks at, but for what the estimator has, stands first,
+// on one line of memory: looks at a thousand members are mostly waits for such lines. The
+// counts of attempts are among it, though each attempt writes them: who looks wants to know
+// what is pending. What is wanted of the one that was chosen is on the next line.
 type Member struct {
-	Key    string
-	Target any
+	weight    atomic.Uint64 // float64 bits
+	leases    atomic.Uint64 // given
+	ended     atomic.Uint64 // of these, settled
+	returned  atomic.Int64  // an Instant
+	pool      *PoolState
+	estimator Estimator    // or nil
+	doubts    atomic.Int32 // reasons to look closer: no weight; each gate but a closed breaker
 
-	pool     *PoolState
-	parts    Parts
-	breaker  Stateful // the first stateful gate, or nil
-	classed  Classed  // the estimator, if it is one, or nil
-	observer Observer // never nil
-
-	weight   atomic.Uint64 // float64 bits
-	returned atomic.Int64  // an Instant
-
-	// What every attempt writes stands on a cache line of its own, so that to look at
-	// the rest is free of what other processors write.
-	_      [cacheLine]byte
-	leases atomic.Uint64 // given
-	ended  atomic.Uint64 // of these, settled
-	_      [cacheLine - 16]byte
+	observer Observer       // never nil
+	classed  Classed        // the estimator, if it is one, or nil
+	gates    [MaxGates]Gate // those that there are, then nil; two are on the second line
+	breaker  Stateful       // the first stateful gate, or nil
+	Key      string
+	Target   any
+	_        [6]uint64 // to whole lines, which the allocator then has begin with one
 }
 
 // cacheLine is the size of a cache line in bytes, on most processors.
@@ -66,13 +68,25 @@ func (m *Member) Leases() uint64 { return m.leases.Load() }
 // Pool is what is known of this member and its peers together.
 func (m *Member) Pool() *PoolState { return m.pool }
 
-// Verdict is the worst that the member's gates say.
+// Verdict is the worst that the member's gates say. A breaker that is closed has nothing to
+// say, and is not asked.
 func (m *Member) Verdict(now Instant) Verdict {
+	if m.doubts.Load() == 0 {
+		return Ready
+	}
+	return m.worst(now)
+}
+
+// worst asks the gates.
+func (m *Member) worst(now Instant) Verdict {
 	if m.Weight() == 0 {
 		return Drained
 	}
 	verdict := Ready
-	for _, g := range m.parts.Gates {
+	for _, g := range &m.gates {
+		if g == nil {
+			break
+		}
 		verdict = max(verdict, g.Peek(now))
 	}
 	return verdict
@@ -80,19 +94,19 @@ func (m *Member) Verdict(now Instant) Verdict {
 
 // Estimator is what the member was equipped with, or nil: for a picker that keeps there
 // what it knows of a member.
-func (m *Member) Estimator() Estimator { return m.parts.Estimator }
+func (m *Member) Estimator() Estimator { return m.estimator }
 
 // Cost is the estimator's cost in seconds; 0 without an estimator.
 func (m *Member) Cost(now Instant) float64 {
-	if m.parts.Estimator == nil {
+	if m.estimator == nil {
 		return 0
 	}
-	return m.parts.Estimator.Cost(now)
+	return m.estimator.Cost(now)
 }
 
 // Explain is what the estimator's cost is made of, and whether the estimator can tell.
 func (m *Member) Explain(now Instant) (parts CostParts, ok bool) {
-	if e, can := m.parts.Estimator.(Explained); can {
+	if e, can := m.estimator.(Explained); can {
 		return e.Explain(now), true
 	}
 	return CostParts{}, false
@@ -101,15 +115,15 @@ func (m *Member) Explain(now Instant) (parts CostParts, ok bool) {
 // Latency is the estimated latency in seconds, and whether it is to be trusted;
 // 0 and false without an estimator.
 func (m *Member) Latency(now Instant) (seconds float64, fresh bool) {
-	if m.parts.Estimator == nil {
+	if m.estimator == nil {
 		return 0, false
 	}
-	return m.parts.Estimator.Latency(now)
+	return m.estimator.Latency(now)
 }
 
 // variation is what the estimator says of the member's answers; 1 where it does not.
 func (m *Member) variation() float64 {
-	if v, ok := m.parts.Estimator.(Varied); ok {
+	if v, ok := m.estimator.(Varied); ok {
 		return v.Variation()
 	}
 	return 1
@@ -125,7 +139,7 @@ func (m *Member) Breaker(now Instant) State {
 
 // Limiter is what bounds the member's attempts in flight, or nil.
 func (m *Member) Limiter() Limiter {
-	for _, g := range m.parts.Gates {
+	for _, g := range m.gates {
 		if l, ok := g.(Limited); ok {
 			return l.Limiter()
 		}
@@ -148,20 +162,70 @@ func (m *Member) Return(now Instant) {
 
 // Turned is for the member's gates: its breaker went from one state to another.
 func (m *Member) Turned(now Instant, from, to State) {
-	if to == Closed {
+	// Counted, not set: of two turns at the same time, either may be told first.
+	switch {
+	case to == Closed:
 		m.returned.Store(int64(now))
+		m.doubts.Add(-1)
+	case from == Closed:
+		m.doubts.Add(1)
 	}
 	m.pool.Stale()
 	m.observer.Turned(m, now, from, to)
 }
 
+// equip gives a new member its gates and its estimator.
+func (m *Member) equip(now Instant, parts Parts) {
+	m.estimator = parts.Estimator
+	m.classed, _ = m.estimator.(Classed)
+	for i, g := range parts.Gates {
+		m.gates[i] = g
+		if s, ok := g.(Stateful); ok && m.breaker == nil {
+			m.breaker = s
+		}
+	}
+	m.count(now)
+}
+
+// count counts the doubts. Nobody may turn meanwhile.
+func (m *Member) count(now Instant) {
+	m.doubts.Store(0)
+	if m.Weight() == 0 {
+		m.doubts.Add(1)
+	}
+	for _, g := range &m.gates {
+		if g != nil {
+			m.doubts.Add(1)
+		}
+	}
+	if m.breaker != nil && m.breaker.State(now) == Closed {
+		m.doubts.Add(-1)
+	}
+}
+
+// weigh gives the member a weight; whoever finds no doubt finds a weight above 0. For one
+// caller at a time.
+func (m *Member) weigh(weight float64) {
+	old := m.Weight()
+	if weight == 0 && old != 0 {
+		m.doubts.Add(1)
+	}
+	m.weight.Store(math.Float64bits(weight))
+	if weight != 0 && old == 0 {
+		m.doubts.Add(-1)
+	}
+}
+
 // acquire takes a permit of every gate, or of none.
 func (m *Member) acquire(now Instant, forced bool, permits *[MaxGates]Permit) bool {
-	for i, g := range m.parts.Gates {
+	for i, g := range &m.gates {
+		if g == nil {
+			break
+		}
 		p, ok := g.Acquire(now, forced)
 		if !ok {
 			for j := range i {
-				m.parts.Gates[j].Release(permits[j], now)
+				m.gates[j].Release(permits[j], now)
 			}
 			return false
 		}

@@ -100,12 +100,12 @@ func (r *Router) Update(now Instant, endpoints []Endpoint) error {
 	next := &View{Members: kept, Pool: old.Pool}
 	for i, e := range endpoints {
 		if kept[i] == nil {
-			kept[i] = r.newMember(e, old.Pool)
+			kept[i] = r.newMember(now, e, old.Pool)
 		}
 		if kept[i].Weight() == 0 { // new, or drained until now
 			kept[i].returned.Store(int64(now))
 		}
-		kept[i].weight.Store(math.Float64bits(e.Weight))
+		kept[i].weigh(e.Weight)
 	}
 	if p, ok := r.config.Picker.(Planner); ok {
 		next.Plan = p.Plan(next)
@@ -166,18 +166,12 @@ func errTwice(key string) error {
 	return fmt.Errorf("core: endpoint %q stands twice in the pool", key)
 }
 
-func (r *Router) newMember(e Endpoint, pool *PoolState) *Member {
+func (r *Router) newMember(now Instant, e Endpoint, pool *PoolState) *Member {
 	m := &Member{Key: e.Key, Target: e.Target, pool: pool, observer: nobody{}}
 	if r.config.Observe != nil {
 		m.observer = r.config.Observe(m)
 	}
-	m.parts = r.config.Equip(m)
-	m.classed, _ = m.parts.Estimator.(Classed)
-	for _, g := range m.parts.Gates {
-		if s, ok := g.(Stateful); ok && m.breaker == nil {
-			m.breaker = s
-		}
-	}
+	m.equip(now, r.config.Equip(m))
 	return m
 }
 

@@ -1,0 +1,31 @@
+package core
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// What stands together on a line of memory is what Member promises, and the allocator has
+// to give it whole lines for that.
+func TestMemberLayout(t *testing.T) {
+	var m Member
+	if size := unsafe.Sizeof(m); size%cacheLine != 0 {
+		t.Errorf("a member is %d bytes, no whole number of lines", size)
+	}
+	if end := unsafe.Offsetof(m.doubts) + unsafe.Sizeof(m.doubts); end > cacheLine {
+		t.Errorf("what a look reads ends at %d, beyond the first line", end)
+	}
+	if at, end := unsafe.Offsetof(m.observer), unsafe.Offsetof(m.gates)+2*unsafe.Sizeof(m.gates[0]); at < cacheLine || end > 2*cacheLine {
+		t.Errorf("what an attempt goes by is from %d to %d: expected the second line", at, end)
+	}
+	for i := range someMembers {
+		someMembers[i] = new(Member)
+		if uintptr(unsafe.Pointer(someMembers[i]))%cacheLine != 0 {
+			t.Errorf("member %d begins within a line", i)
+		}
+	}
+}
+
+// someMembers are more than could be aligned by chance, and global, so that it is the heap
+// where they are.
+var someMembers [9]*Member
