@@ -31,14 +31,16 @@ import (
 
 // Breaker is a core.Gate and core.Stateful. Safe for concurrent use.
 type Breaker struct {
+	// What an attempt that goes well reads stands first, on one line of memory.
 	word        atomic.Uint64
+	window      core.Window         // outcomes, units of failures
+	slow        *core.Window        // slow ones; nil when none is
 	consecutive atomic.Int32        // units of failures since the last success
 	units       [core.Outcomes]int8 // what an outcome counts as: see Weights.units
-	window      *core.Window        // outcomes, units of failures
-	slow        *core.Window        // slow ones; nil when none is
 	settings    Settings
 	chance      core.Key
 	turned      func(now core.Instant, from, to core.State)
+	_           [3]uint64 // to four lines in all
 }
 
 // New returns a closed breaker. chance is where the jitter comes from, each draw at the
@@ -52,7 +54,7 @@ func New(s Settings, chance core.Key, turned func(now core.Instant, from, to cor
 	if turned == nil {
 		turned = func(core.Instant, core.State, core.State) {}
 	}
-	b := &Breaker{settings: s, units: s.Weights.units(), chance: chance, turned: turned, window: core.NewWindow(s.Window)}
+	b := &Breaker{settings: s, units: s.Weights.units(), chance: chance, turned: turned, window: *core.NewWindow(s.Window)}
 	if s.SlowCall > 0 {
 		b.slow = core.NewWindow(s.Window)
 	}
