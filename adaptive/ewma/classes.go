@@ -51,6 +51,7 @@ func (c *Classes) alike(class uint8, now core.Instant, o core.Outcome, x float64
 type ClassedEstimator struct {
 	Estimator
 	classes *Classes
+	_       [7]uint64 // to whole lines
 }
 
 // Estimator returns the estimator of a member, as New does.

@@ -59,26 +59,25 @@ const (
 	exploreOne = 200
 )
 
-// Estimator is a core.Estimator for one member. Safe for concurrent use.
+// Estimator is a core.Estimator for one member, in one line of memory. Safe for concurrent
+// use.
 type Estimator struct {
-	// What every decision reads stands first. The settings are a copy: to follow a pointer
-	// to those of the pool was measured to be no faster.
 	word atomic.Uint64
 	// taken is the latency that the member was taken for lately, and when; 0 when that
 	// is not known. To project takes as long as all the rest of a decision about a
 	// member, and changes next to nothing within a small part of the memory.
 	taken    atomic.Uint64
-	holds    uint32 // ticks for which taken holds
-	debt     debt
+	holds    uint32        // ticks for which taken holds
 	varies   atomic.Uint32 // float32 bits of Variation; 0 while nothing is known
-	asked    atomic.Int64  // the Instant of the last attempt; kept only to explore
+	debt     debt
+	asked    atomic.Int64 // the Instant of the last attempt; kept only to explore
 	member   *core.Member
-	decay    float64 // seconds
-	settings Settings
+	decay    float64   // seconds
+	settings *Settings // of all the pool, so that they are at hand
 }
 
-// New returns the estimator of a member. The settings, of which it takes a copy, are
-// expected to be valid.
+// New returns the estimator of a member. The settings are expected to be valid, and to stay
+// as they are.
 func New(m *core.Member, s *Settings) *Estimator {
 	e := new(Estimator)
 	e.set(m, s)
@@ -86,7 +85,7 @@ func New(m *core.Member, s *Settings) *Estimator {
 }
 
 func (e *Estimator) set(m *core.Member, s *Settings) {
-	e.member, e.settings, e.decay = m, *s, s.Decay.Seconds()
+	e.member, e.settings, e.decay = m, s, s.Decay.Seconds()
 	e.holds = uint32(s.Decay >> tickBits / holdsFor)
 }
 
@@ -100,28 +99,37 @@ func (e *Estimator) memory() float64 {
 
 // Cost implements core.Estimator.
 func (e *Estimator) Cost(now core.Instant) float64 {
-	pending := float64(e.member.Pending())
-	if e.settings.Explore > 0 && e.neglected(now, pending) {
+	if e.settings.Explore > 0 && e.neglected(now) {
 		return 0
 	}
-	latency, known := e.takenFor(now)
+	latency, known := e.held(now)
 	if !known {
-		if !e.settings.Seed {
-			return 0
+		if latency, known = e.retake(now); !known {
+			return e.unknown()
 		}
-		return e.member.Pool().MedianLatency() + unproven*pending
 	}
-	cost := max(latency, e.late(now, latency)) * (pending + 1)
+	if late := e.late(now, latency); late > latency {
+		latency = late
+	}
+	cost := latency * float64(e.member.Pending()+1)
 	if e.settings.Ramp == 0 {
 		return cost
 	}
 	return cost / e.ramp(now)
 }
 
-// neglected tells whether the member, with so many pending, has been left alone for so long
-// that somebody has to try it. While it was out of use, nobody could have asked it.
-func (e *Estimator) neglected(now core.Instant, pending float64) bool {
-	if e.settings.Explore == 0 || pending > 0 {
+// unknown is the cost of a member without a sample.
+func (e *Estimator) unknown() float64 {
+	if !e.settings.Seed {
+		return 0
+	}
+	return e.member.Pool().MedianLatency() + unproven*float64(e.member.Pending())
+}
+
+// neglected tells whether the member has been left alone for so long that somebody has to
+// try it. While it was out of use, nobody could have asked it.
+func (e *Estimator) neglected(now core.Instant) bool {
+	if e.settings.Explore == 0 || e.member.Pending() > 0 {
 		return false
 	}
 	since := max(core.Instant(e.asked.Load()), e.member.Returned())
@@ -131,10 +139,20 @@ func (e *Estimator) neglected(now core.Instant, pending float64) bool {
 // takenFor is the latency that the member is taken for, in seconds: its estimate, projected
 // and levelled; false while there is none.
 func (e *Estimator) takenFor(now core.Instant) (seconds float64, known bool) {
-	tick := uint32(now >> tickBits)
-	if taken := e.taken.Load(); taken != 0 && tick-uint32(taken) < e.holds {
-		return float64(math.Float32frombits(uint32(taken >> 32))), true
+	if seconds, known = e.held(now); known {
+		return seconds, true
 	}
+	return e.retake(now)
+}
+
+// held is what the member was taken for lately; false where that holds no more.
+func (e *Estimator) held(now core.Instant) (seconds float64, known bool) {
+	taken := e.taken.Load()
+	return float64(math.Float32frombits(uint32(taken >> 32))), taken != 0 && uint32(now>>tickBits)-uint32(taken) < e.holds
+}
+
+// retake projects and levels the estimate anew; false while there is none.
+func (e *Estimator) retake(now core.Instant) (seconds float64, known bool) {
 	estimate, idle, samples := unpack(e.word.Load(), now)
 	if samples == 0 {
 		return 0, false
@@ -251,7 +269,8 @@ func (e *Estimator) take(now core.Instant, o core.Outcome, x float64) {
 			estimate += (x - estimate) * weight(idle, e.memory(), samples)
 		}
 		estimate = max(estimate, floor)
-		if e.word.CompareAndSwap(old, pack(estimate, samples+1, now)) {
+		next := pack(estimate, samples+1, now)
+		if next == old || e.word.CompareAndSwap(old, next) { // a further one of the same tick changes nothing
 			if samples > 0 && !o.Failed() && o != core.Overtaken {
 				e.vary((x - before) / before)
 			}

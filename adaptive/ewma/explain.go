@@ -14,9 +14,8 @@ func (e *Estimator) Explain(now core.Instant) core.CostParts {
 	p.Fresh = idle < freshFor*e.memory()
 	p.Latency, _ = e.takenFor(now)
 	p.Silence = max(e.late(now, p.Latency), 0)
-	pending := float64(e.member.Pending())
-	if !e.neglected(now, pending) {
-		p.Cost = max(p.Latency, p.Silence) * (pending + 1) / p.Ramp
+	if !e.neglected(now) {
+		p.Cost = max(p.Latency, p.Silence) * float64(e.member.Pending()+1) / p.Ramp
 	}
 	return p
 }

@@ -45,13 +45,3 @@ func unpack(word uint64, now core.Instant) (estimate, idle float64, samples uint
 	const tick = float64(1<<tickBits) / float64(time.Second)
 	return float64(math.Float32frombits(uint32(word >> 32))), float64(ticks) * tick, uint32(word) >> stampBits
 }
-
-// keeps is exp(-x), what is left of an estimate after x time constants. Most samples come
-// at short intervals, where the first terms of its series are exact to 1e-7 and cost a
-// tenth.
-func keeps(x float64) float64 {
-	if x < 0.01 {
-		return 1 - x + x*x/2
-	}
-	return math.Exp(-x)
-}

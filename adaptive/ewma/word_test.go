@@ -74,17 +74,3 @@ func FuzzWord(f *testing.F) {
 		}
 	})
 }
-
-// The series is as good as the exponential, and there is no step where it ends.
-func TestKeeps(t *testing.T) {
-	for x := 0.0; x < 0.02; x += 1e-5 {
-		if got, want := keeps(x), math.Exp(-x); math.Abs(got-want) > 2e-7 {
-			t.Errorf("keeps(%v): got %v, want %v", x, got, want)
-		}
-	}
-	for _, x := range []float64{0.1, 1, 5, 50, 1000} {
-		if got, want := keeps(x), math.Exp(-x); got != want {
-			t.Errorf("keeps(%v): got %v, want %v", x, got, want)
-		}
-	}
-}
