@@ -90,7 +90,13 @@ func NewScan() core.Picker { return newSweep() }
 // Cost is a member's expected cost of one more attempt, in seconds per unit of
 // weight: what a member of weight 2 does in two seconds is worth what one of weight
 // 1 does in one.
-func Cost(m *core.Member, now core.Instant) float64 { return m.Cost(now) / m.Weight() }
+func Cost(m *core.Member, now core.Instant) float64 {
+	cost := m.Cost(now)
+	if w := m.Weight(); w != 1 { // a division takes as long as all the rest
+		cost /= w
+	}
+	return cost
+}
 
 // plan is the view as the scan and the draws see it, each with what it has prepared.
 type plan struct{ scan, draws core.View }

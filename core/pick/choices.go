@@ -94,24 +94,50 @@ func (p *Choices) Draw(v *core.View, a *core.Ask, now core.Instant, src rand.Sou
 // even offers distinct slots, each as likely as any other: the k-th draw is from the n-k
 // that are left, and steps over those that were drawn before it.
 func (p *Choices) even(v *core.View, a *core.Ask, now core.Instant, most int, enough float64, b *best) {
-	var drawn [MaxChoices]int // ascending
+	n := len(v.Members)
+	x := b.src.Uint64() // serves both of the first two
+	first, second := scale(x&math.MaxUint32, n), scale(x>>32, n-1)
+	if second >= first {
+		second++
+	}
+	p.duel(v, a, now, first, second, b)
+	if most <= 2 || p.D <= 2 && b.reaches(v, a, enough) {
+		return
+	}
 	lot := lots{src: b.src}
-	for k := range most {
+	drawn := [MaxChoices]int{min(first, second), max(first, second)} // ascending
+	for k := 2; k < most; k++ {
 		if k >= p.D && b.reaches(v, a, enough) {
 			return
 		}
-		slot := lot.below(len(v.Members) - k)
-		place := 0
-		for place < k && slot >= drawn[place] {
-			slot++
-			place++
+		slot := lot.below(n - k)
+		for i := range k {
+			if slot >= drawn[i] {
+				slot++
+			}
 		}
-		for i := k; i > place; i-- {
-			drawn[i] = drawn[i-1]
+		put := slot
+		for i := range k {
+			drawn[i], put = min(drawn[i], put), max(drawn[i], put)
 		}
-		drawn[place] = slot
+		drawn[k] = put
 		b.offer(v, a, now, slot, p.Score)
 	}
+}
+
+// duel offers the first two. Nobody can guess who wins, nor can the processor, which loses
+// more by a wrong guess than a look takes: in the ordinary case both are looked at before
+// they are compared, and the winner is computed instead of branched to.
+func (p *Choices) duel(v *core.View, a *core.Ask, now core.Instant, first, second int, b *best) {
+	one, other := v.Members[first], v.Members[second]
+	if a.Why != nil || a.Again() || max(one.Verdict(now), other.Verdict(now)) != core.Ready {
+		b.offer(v, a, now, first, p.Score)
+		b.offer(v, a, now, second, p.Score)
+		return
+	}
+	s, t := p.Score(one, now), p.Score(other, now)
+	b.slot, b.rank, b.score, b.equal = first, rank(a, core.Ready), s, 1
+	b.meet(second, t)
 }
 
 // lots draws small numbers, two from each of the source's: what a source takes for one is
@@ -130,5 +156,8 @@ func (l *lots) below(n int) int {
 	} else {
 		l.half = 0
 	}
-	return int(x & math.MaxUint32 * uint64(n) >> 32)
+	return scale(x&math.MaxUint32, n)
 }
+
+// scale makes a number below 2^32 one below n.
+func scale(x uint64, n int) int { return int(x * uint64(n) >> 32) }

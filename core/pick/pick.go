@@ -67,6 +67,10 @@ func (b *best) reaches(v *core.View, a *core.Ask, enough float64) bool {
 func (b *best) offer(v *core.View, a *core.Ask, now core.Instant, slot int, score Score) {
 	m := v.Members[slot]
 	verdict := a.Verdict(m, now)
+	if a.Why == nil && verdict == core.Ready && b.slot >= 0 && b.rank == rank(a, core.Ready) {
+		b.meet(slot, score(m, now))
+		return
+	}
 	if !verdict.Open() {
 		if a.Why != nil {
 			a.Why.Consider(m, verdict, 0)
@@ -84,14 +88,33 @@ func (b *best) offer(v *core.View, a *core.Ask, now core.Instant, slot int, scor
 			a.Why.Lead(core.Cheapest)
 		}
 	case r == b.rank && s == b.score:
-		if b.equal++; Below(b.src, b.equal) == 0 {
-			b.slot = slot
-			if a.Why != nil {
-				a.Why.Lead(core.Lot)
-			}
-		}
-		if a.Why != nil {
-			a.Why.By(core.Lot)
-		}
+		b.tie(a.Why, slot)
 	}
+}
+
+// meet considers the member in a slot that is of the same rank as the best, where nobody
+// asks why. Who wins is a guess that the processor would lose half the time, and that costs
+// as much as a look: so it is computed, not branched to.
+func (b *best) meet(slot int, score float64) {
+	if score == b.score {
+		b.tie(nil, slot)
+		return
+	}
+	won, equal := b.slot, b.equal
+	if score < b.score {
+		won = slot
+	}
+	if score < b.score {
+		equal = 1
+	}
+	b.slot, b.equal, b.score = won, equal, min(score, b.score)
+}
+
+// tie considers the member in a slot that is as good as the best.
+func (b *best) tie(why *core.Decision, slot int) {
+	if b.equal++; Below(b.src, b.equal) == 0 {
+		b.slot = slot
+		why.Lead(core.Lot)
+	}
+	why.By(core.Lot)
 }
