@@ -94,6 +94,7 @@ func (p *Choices) Draw(v *core.View, a *core.Ask, now core.Instant, src rand.Sou
 // even offers distinct slots, each as likely as any other: the k-th draw is from the n-k
 // that are left, and steps over those that were drawn before it.
 func (p *Choices) even(v *core.View, a *core.Ask, now core.Instant, most int, enough float64, b *best) {
+	b.shuffled = true
 	n := len(v.Members)
 	x := b.src.Uint64() // serves both of the first two
 	first, second := scale(x&math.MaxUint32, n), scale(x>>32, n-1)
@@ -101,9 +102,6 @@ func (p *Choices) even(v *core.View, a *core.Ask, now core.Instant, most int, en
 		second++
 	}
 	p.duel(v, a, now, first, second, b)
-	if most <= 2 || p.D <= 2 && b.reaches(v, a, enough) {
-		return
-	}
 	lot := lots{src: b.src}
 	drawn := [MaxChoices]int{min(first, second), max(first, second)} // ascending
 	for k := 2; k < most; k++ {

@@ -53,6 +53,9 @@ type best struct {
 	rank  int
 	score float64
 	equal int // how many were as good as this one
+	// shuffled says that they come in an order that was drawn, all orders being equally
+	// likely: then the first of equals stays, and no further lot is needed.
+	shuffled bool
 }
 
 func newBest(src rand.Source) best { return best{src: src, slot: -1} }
@@ -96,7 +99,7 @@ func (b *best) offer(v *core.View, a *core.Ask, now core.Instant, slot int, scor
 // asks why. Who wins is a guess that the processor would lose half the time, and that costs
 // as much as a look: so it is computed, not branched to.
 func (b *best) meet(slot int, score float64) {
-	if score == b.score {
+	if !b.shuffled && score == b.score {
 		b.tie(nil, slot)
 		return
 	}
@@ -112,7 +115,8 @@ func (b *best) meet(slot int, score float64) {
 
 // tie considers the member in a slot that is as good as the best.
 func (b *best) tie(why *core.Decision, slot int) {
-	if b.equal++; Below(b.src, b.equal) == 0 {
+	b.equal++
+	if !b.shuffled && Below(b.src, b.equal) == 0 {
 		b.slot = slot
 		why.Lead(core.Lot)
 	}
