@@ -53,8 +53,11 @@ const (
 	// a tenth of its share.
 	rampFrom = 0.1
 	// holdsFor is the part of the decay time, one in so many, for which a projection
-	// holds: what lies between an estimate and the median changes by 0.4 % meanwhile.
-	holdsFor = 256
+	// holds: what lies between an estimate and the median changes by 1.6 % meanwhile.
+	holdsFor = 64
+	// noticed is how far off what a member is taken for an estimate has to be, one in so
+	// many, to replace it before that.
+	noticed = 256
 	// exploreOne is of how many attempts at a member one may be for the sake of exploring.
 	exploreOne = 200
 )
@@ -258,6 +261,9 @@ func (e *Estimator) take(now core.Instant, o core.Outcome, x float64) {
 	for {
 		old := e.word.Load()
 		before, idle, samples := unpack(old, now)
+		if idle == 0 && samples == counted && !e.settings.Peak {
+			return // another of the same tick, which weighs nothing
+		}
 		floor := e.floor(o, before, idle, samples)
 		x, estimate := e.within(o, x, before), before
 		switch {
@@ -269,14 +275,11 @@ func (e *Estimator) take(now core.Instant, o core.Outcome, x float64) {
 			estimate += (x - estimate) * weight(idle, e.memory(), samples)
 		}
 		estimate = max(estimate, floor)
-		next := pack(estimate, samples+1, now)
-		if next == old || e.word.CompareAndSwap(old, next) { // a further one of the same tick changes nothing
+		if e.word.CompareAndSwap(old, pack(estimate, samples+1, now)) {
 			if samples > 0 && !o.Failed() && o != core.Overtaken {
 				e.vary((x - before) / before)
 			}
-			if samples < counted || math.Abs(estimate-before) > before/holdsFor {
-				e.hold(now, estimate) // else what it is taken for is as good for as long as it holds
-			}
+			e.confirm(now, estimate)
 			return
 		}
 	}
@@ -294,7 +297,22 @@ func (e *Estimator) within(o core.Outcome, x, estimate float64) float64 {
 
 // hold has the member taken for a latency, levelled, for a while from now on.
 func (e *Estimator) hold(now core.Instant, latency float64) float64 {
-	taken := float32(e.level(max(latency, least), e.member.Pool().MedianLatency()))
+	return e.keep(now, e.level(max(latency, least), e.member.Pool().MedianLatency()))
+}
+
+// confirm has the member taken for an estimate of now, unless it is taken for much the same:
+// that is as good for as long as it holds.
+func (e *Estimator) confirm(now core.Instant, estimate float64) {
+	level := e.level(max(estimate, least), e.member.Pool().MedianLatency())
+	taken := float64(math.Float32frombits(uint32(e.taken.Load() >> 32)))
+	if math.Abs(level-taken) > taken/noticed {
+		e.keep(now, level)
+	}
+}
+
+// keep has the member taken for a latency, and returns what is kept of it.
+func (e *Estimator) keep(now core.Instant, latency float64) float64 {
+	taken := float32(latency)
 	e.taken.Store(uint64(math.Float32bits(taken))<<32 | uint64(uint32(now>>tickBits)))
 	return float64(taken)
 }

@@ -13,7 +13,7 @@ const (
 
 // Variation implements core.Varied: the mean square of how far the last samples lay off the
 // estimate, as a share of it. Of failures, which have their penalty instead of a time,
-// nothing is learned.
+// nothing is learned; nor of what weighs nothing in the estimate.
 func (e *Estimator) Variation() float64 {
 	bits := e.varies.Load()
 	if bits == 0 {
