@@ -63,14 +63,18 @@ func TestClosedBreakersAreNotAsked(t *testing.T) {
 // Of turns at the same time, those told later may have been earlier. In the end it is told
 // as it is.
 func TestTurnsToldInAnyOrder(t *testing.T) {
-	_, m, b := guarded(t, core.Closed)
-	b.state = core.Open
-	m.Turned(0, core.Closed, core.Open) // the second time
-	m.Turned(0, core.HalfOpen, core.Closed)
-	m.Turned(0, core.Open, core.HalfOpen)
-	m.Turned(0, core.Closed, core.Open) // the first
-	if got := m.Verdict(0); got != core.Barred {
-		t.Errorf("verdict of an open breaker: got %v", got)
+	turns := [4][2]core.State{
+		{core.Closed, core.Open}, {core.Open, core.HalfOpen}, {core.HalfOpen, core.Closed}, {core.Closed, core.Open},
+	}
+	for _, order := range [][4]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {0, 3, 1, 2}, {2, 0, 3, 1}} {
+		_, m, b := guarded(t, core.Closed)
+		b.state = core.Open
+		for _, i := range order {
+			m.Turned(0, turns[i][0], turns[i][1])
+		}
+		if got := m.Verdict(0); got != core.Barred {
+			t.Errorf("verdict of an open breaker, told in the order %v: got %v", order, got)
+		}
 	}
 }
 
@@ -98,6 +102,13 @@ func TestDoubtsOfOtherKinds(t *testing.T) {
 		if got := m.Verdict(0); got != s.want {
 			t.Errorf("with %+v: got %v", s, got)
 		}
+	}
+	p, m, b = guarded(t, core.Closed)
+	for _, weight := range []float64{0, 0, 1} {
+		update(t, p.Router, core.Endpoint{Key: "a", Weight: weight})
+	}
+	if m.Verdict(0) != core.Ready || b.asked > 0 {
+		t.Error("a closed breaker is asked after its member was drained")
 	}
 	if _, m, _ := guarded(t, core.Open); m.Verdict(0) != core.Barred {
 		t.Error("a breaker that is open from the beginning was not asked")

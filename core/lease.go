@@ -72,8 +72,8 @@ func (l *Lease) Answered(now Instant, s Sample) {
 		}
 		g.Answered(l.permits[i], now, s)
 	}
-	if c := m.classed; c != nil {
-		c.AnsweredOf(l.class, now, s)
+	if m.classes {
+		m.classed.AnsweredOf(l.class, now, s)
 	} else if e := m.estimator; e != nil {
 		e.Answered(now, s)
 	}
@@ -102,8 +102,8 @@ func (l *Lease) Settle(now Instant, s Sample) bool {
 	if m.pool.tallies {
 		m.pool.tally.Add(-1)
 	}
-	if c := m.classed; c != nil {
-		c.EndOf(l.class, now, s)
+	if m.classes {
+		m.classed.EndOf(l.class, now, s)
 	} else if e := m.estimator; e != nil {
 		e.End(now, s)
 	}

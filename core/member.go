@@ -6,7 +6,7 @@ import (
 )
 
 // MaxGates is the most gates that one member can have.
-const MaxGates = 4
+const MaxGates = 3
 
 // Endpoint is one address of a pool as its source describes it.
 type Endpoint struct {
@@ -33,21 +33,21 @@ type Parts struct {
 // counts of attempts are among it, though each attempt writes them: who looks wants to know
 // what is pending. What is wanted of the one that was chosen is on the next line.
 type Member struct {
-	weight    atomic.Uint64 // float64 bits
-	leases    atomic.Uint64 // given
-	ended     atomic.Uint64 // of these, settled
-	returned  atomic.Int64  // an Instant
-	pool      *PoolState
-	estimator Estimator    // or nil
-	doubts    atomic.Int32 // reasons to look closer: no weight; each gate but a closed breaker
+	doubts    atomic.Int32   // reasons to look closer: no weight; each gate but a closed breaker
+	classes   bool           // there is a classed
+	weight    atomic.Uint64  // float64 bits
+	leases    atomic.Uint64  // given
+	ended     atomic.Uint64  // of these, settled
+	estimator Estimator      // or nil
+	gates     [MaxGates]Gate // those that there are, then nil; the first on the first line
 
-	observer Observer       // never nil
-	classed  Classed        // the estimator, if it is one, or nil
-	gates    [MaxGates]Gate // those that there are, then nil; two are on the second line
-	breaker  Stateful       // the first stateful gate, or nil
+	observer Observer // never nil
+	pool     *PoolState
+	returned atomic.Int64 // an Instant
+	classed  Classed      // the estimator, if it is one, or nil
+	breaker  Stateful     // the first stateful gate, or nil
 	Key      string
 	Target   any
-	_        [6]uint64 // to whole lines, which the allocator then has begin with one
 }
 
 // cacheLine is the size of a cache line in bytes, on most processors.
@@ -177,7 +177,7 @@ func (m *Member) Turned(now Instant, from, to State) {
 // equip gives a new member its gates and its estimator.
 func (m *Member) equip(now Instant, parts Parts) {
 	m.estimator = parts.Estimator
-	m.classed, _ = m.estimator.(Classed)
+	m.classed, m.classes = m.estimator.(Classed)
 	for i, g := range parts.Gates {
 		m.gates[i] = g
 		if s, ok := g.(Stateful); ok && m.breaker == nil {
