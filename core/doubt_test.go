@@ -114,7 +114,7 @@ func TestDoubtsOfOtherKinds(t *testing.T) {
 		t.Error("a breaker that is open from the beginning was not asked")
 	}
 	b.state = core.Open
-	next, m, _ := guarded(t, core.Closed, &gate{})
+	next, m, _ := guarded(t, core.Closed)
 	next.Inherit(0, p.Router)
 	if got := m.Verdict(0); got != core.Barred {
 		t.Errorf("a breaker that was inherited open: got %v", got)

@@ -84,3 +84,27 @@ func TestEqualsAmongTheDrawn(t *testing.T) {
 		}
 	}
 }
+
+// counting is a source that counts what is drawn from it.
+type counting struct {
+	rand.Source
+	drawn int
+}
+
+func (c *counting) Uint64() uint64 { c.drawn++; return c.Source.Uint64() }
+
+// What is drawn from a source is for whom to look at, two from each number, and there are
+// no lots besides: equals came in an order of chance.
+func TestDrawsTakeFewNumbers(t *testing.T) {
+	equals := func(*core.Member, core.Instant) float64 { return 1 }
+	for d, want := range map[int]int{2: 1, 3: 2, 4: 2, 5: 3} {
+		p := newPool(t, pick.NewChoices(d, equals), ready(10)...)
+		src := &counting{Source: rand.NewPCG(1, 2)}
+		for range 10 {
+			p.picker.Pick(p.View(), &core.Ask{}, 0, src)
+		}
+		if src.drawn != 10*want {
+			t.Errorf("%d draws: took %d numbers for 10 decisions, want %d", d, src.drawn, 10*want)
+		}
+	}
+}
