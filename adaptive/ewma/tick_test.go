@@ -59,3 +59,15 @@ func TestSmallStepsAreNoticed(t *testing.T) {
 		t.Errorf("after many small steps: got %v, and %v before", after, before)
 	}
 }
+
+// With a peak hold what is slower counts at once, within a tick, too.
+func TestPeaksOfOneTick(t *testing.T) {
+	r := newRig(t, "a")
+	s := with(func(s *ewma.Settings) { s.Peak = true })
+	e := ewma.New(r.member(0), &s)
+	for range 20 {
+		e.Answered(0, core.Sample{FirstAnswer: 100 * time.Millisecond})
+	}
+	e.Answered(0, core.Sample{FirstAnswer: 400 * time.Millisecond})
+	near(t, "after a peak", latencyOf(e), 0.4)
+}
