@@ -59,6 +59,10 @@ func TestCostPerWeight(t *testing.T) {
 			t.Errorf("cost of member %d: got %v, want %v", slot, got, want)
 		}
 	}
+	light := newRouter(t, 2, map[string]float64{"a": 1}, core.Endpoint{Key: "a", Weight: 0.5})
+	if got := p2c.Cost(light.View().Members[0], 0); got != 2 {
+		t.Errorf("cost of 1 s at weight 0.5: got %v, want 2", got)
+	}
 	if got := picked(t, r, 100)["b"]; got != 100 {
 		t.Errorf("attempts at b: got %d of 100, want all", got)
 	}

@@ -2,6 +2,7 @@ package pick
 
 import (
 	"math"
+	"math/bits"
 	"math/rand/v2"
 
 	"github.com/evenkeel/evenkeel/core"
@@ -96,13 +97,12 @@ func (p *Choices) Draw(v *core.View, a *core.Ask, now core.Instant, src rand.Sou
 func (p *Choices) even(v *core.View, a *core.Ask, now core.Instant, most int, enough float64, b *best) {
 	b.shuffled = true
 	n := len(v.Members)
-	x := b.src.Uint64() // serves both of the first two
-	first, second := scale(x&math.MaxUint32, n), scale(x>>32, n-1)
+	lot := newLots(b.src)
+	first, second := lot.next(n), lot.next(n-1)
 	if second >= first {
 		second++
 	}
 	p.duel(v, a, now, first, second, b)
-	lot := lots{src: b.src}
 	drawn := [MaxChoices]int{min(first, second), max(first, second)} // ascending
 	for k := 2; k < most; k++ {
 		if k >= p.D && b.reaches(v, a, enough) {
@@ -138,24 +138,29 @@ func (p *Choices) duel(v *core.View, a *core.Ask, now core.Instant, first, secon
 	b.meet(second, t)
 }
 
-// lots draws small numbers, two from each of the source's: what a source takes for one is
-// a good part of what a look at a member takes.
+// lots draws small numbers, several from each of the source's, since that is a good part of
+// what a look at a member takes: what is left below the product that makes one (see Below) is
+// as good as drawn for the next, as long as there are bits enough.
 type lots struct {
 	src  rand.Source
-	half uint64 // that is left, and a bit above it; 0 when there is none
+	left uint64
+	bits int // that may yet be used, so that 32 remain
 }
 
-// below draws a number from 0 to n-1, each equally likely to within n/2^32.
+func newLots(src rand.Source) lots { return lots{src, src.Uint64(), 32} }
+
+// below draws a number from 0 to n-1, each equally likely to within 2^-32.
 func (l *lots) below(n int) int {
-	x := l.half
-	if x == 0 {
-		x = l.src.Uint64()
-		l.half = x>>32 | 1<<32
-	} else {
-		l.half = 0
+	if l.bits < bits.Len(uint(n)) {
+		l.left, l.bits = l.src.Uint64(), 32
 	}
-	return scale(x&math.MaxUint32, n)
+	return l.next(n)
 }
 
-// scale makes a number below 2^32 one below n.
-func scale(x uint64, n int) int { return int(x * uint64(n) >> 32) }
+// next is below without a look at what is left, which is enough for two numbers of any pool.
+func (l *lots) next(n int) int {
+	l.bits -= bits.Len(uint(n))
+	number, left := bits.Mul64(l.left, uint64(n))
+	l.left = left
+	return int(number)
+}

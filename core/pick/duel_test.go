@@ -93,18 +93,20 @@ type counting struct {
 
 func (c *counting) Uint64() uint64 { c.drawn++; return c.Source.Uint64() }
 
-// What is drawn from a source is for whom to look at, two from each number, and there are
-// no lots besides: equals came in an order of chance.
+// What is drawn from a source is for whom to look at, several from each number, as long as
+// 32 bits of it are left; and there are no lots besides: equals came in an order of chance.
 func TestDrawsTakeFewNumbers(t *testing.T) {
 	equals := func(*core.Member, core.Instant) float64 { return 1 }
-	for d, want := range map[int]int{2: 1, 3: 2, 4: 2, 5: 3} {
-		p := newPool(t, pick.NewChoices(d, equals), ready(10)...)
+	for _, c := range []struct{ members, draws, want int }{
+		{10, 2, 1}, {10, 5, 1}, {10, 9, 1}, {1000, 2, 1}, {1000, 3, 1}, {1000, 4, 2}, {1000, 7, 3},
+	} {
+		p := newPool(t, pick.NewChoices(c.draws, equals), ready(c.members)...)
 		src := &counting{Source: rand.NewPCG(1, 2)}
 		for range 10 {
 			p.picker.Pick(p.View(), &core.Ask{}, 0, src)
 		}
-		if src.drawn != 10*want {
-			t.Errorf("%d draws: took %d numbers for 10 decisions, want %d", d, src.drawn, 10*want)
+		if src.drawn != 10*c.want {
+			t.Errorf("%d draws of %d: took %d numbers for 10 decisions, want %d", c.draws, c.members, src.drawn, 10*c.want)
 		}
 	}
 }
