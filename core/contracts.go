@@ -81,11 +81,17 @@ type Gate interface {
 	Settle(p Permit, now Instant, s Sample)
 }
 
-// Stateful is a Gate that is a circuit breaker and can tell its state. While it is Closed,
-// its verdict is Ready; of each change it tells by Member.Turned, so that it need not be
-// asked for its verdict until then.
+// Stateful is a Gate that is a circuit breaker and can tell its state.
 type Stateful interface {
 	State(now Instant) State
+}
+
+// Turning is a Stateful gate whose verdict is Ready while it is Closed, and that tells each
+// change of its state by Member.Turned, so that it need not be asked until then.
+type Turning interface {
+	Stateful
+	// Turns reports whether it is so.
+	Turns() bool
 }
 
 // Prober asks for probes; the driver sends them (over HTTP in the proxy, as an

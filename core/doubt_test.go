@@ -11,8 +11,11 @@ import (
 type switched struct {
 	gate
 	state core.State
+	quiet bool // it does not tell
 	asked int
 }
+
+func (s *switched) Turns() bool { return !s.quiet }
 
 func (s *switched) State(core.Instant) core.State { return s.state }
 func (s *switched) Peek(core.Instant) core.Verdict {
@@ -82,7 +85,7 @@ func TestTurnsToldInAnyOrder(t *testing.T) {
 // weight is drained.
 func TestDoubtsOfOtherKinds(t *testing.T) {
 	full := &gate{verdict: core.Full}
-	p, m, b := guarded(t, core.Closed, full)
+	p, m, _ := guarded(t, core.Closed, full)
 	if got := m.Verdict(0); got != core.Full {
 		t.Errorf("beside a gate that is full: got %v", got)
 	}
@@ -103,20 +106,43 @@ func TestDoubtsOfOtherKinds(t *testing.T) {
 			t.Errorf("with %+v: got %v", s, got)
 		}
 	}
-	p, m, b = guarded(t, core.Closed)
+	if _, m, _ := guarded(t, core.Open); m.Verdict(0) != core.Barred {
+		t.Error("a breaker that is open from the beginning was not asked")
+	}
+	old, _, b := guarded(t, core.Closed)
+	b.state = core.Open
+	next, m, _ := guarded(t, core.Closed)
+	next.Inherit(0, old.Router)
+	if got := m.Verdict(0); got != core.Barred {
+		t.Errorf("a breaker that was inherited open: got %v", got)
+	}
+}
+
+// What is drained more than once is in use again as it was.
+func TestDrainedTwice(t *testing.T) {
+	p, m, b := guarded(t, core.Closed)
 	for _, weight := range []float64{0, 0, 1} {
 		update(t, p.Router, core.Endpoint{Key: "a", Weight: weight})
 	}
 	if m.Verdict(0) != core.Ready || b.asked > 0 {
 		t.Error("a closed breaker is asked after its member was drained")
 	}
-	if _, m, _ := guarded(t, core.Open); m.Verdict(0) != core.Barred {
-		t.Error("a breaker that is open from the beginning was not asked")
-	}
-	b.state = core.Open
-	next, m, _ := guarded(t, core.Closed)
-	next.Inherit(0, p.Router)
-	if got := m.Verdict(0); got != core.Barred {
-		t.Errorf("a breaker that was inherited open: got %v", got)
+}
+
+// A breaker that does not tell when it turns is asked, whatever it was at first.
+func TestQuietBreakersAreAsked(t *testing.T) {
+	for _, state := range []core.State{core.Closed, core.Open} {
+		b := &switched{state: state, quiet: true}
+		p := newPool(t, core.Config{Equip: func(*core.Member) core.Parts {
+			return core.Parts{Gates: []core.Gate{b}}
+		}}, "a")
+		m := p.member("a")
+		if state == core.Open {
+			m.Turned(0, core.Open, core.Closed) // this once
+		}
+		b.state = core.Open
+		if got := m.Verdict(0); got != core.Barred {
+			t.Errorf("%v at first: got %v", state, got)
+		}
 	}
 }

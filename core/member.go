@@ -198,8 +198,11 @@ func (m *Member) count(now Instant) {
 			m.doubts.Add(1)
 		}
 	}
-	if m.breaker != nil && m.breaker.State(now) == Closed {
+	if t, ok := m.breaker.(Turning); ok && t.Turns() {
 		m.doubts.Add(-1)
+	}
+	if m.breaker != nil && m.breaker.State(now) != Closed {
+		m.doubts.Add(1)
 	}
 }
 

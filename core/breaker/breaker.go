@@ -29,7 +29,7 @@ import (
 	"github.com/evenkeel/evenkeel/core"
 )
 
-// Breaker is a core.Gate and core.Stateful. Safe for concurrent use.
+// Breaker is a core.Gate and core.Turning. Safe for concurrent use.
 type Breaker struct {
 	// What an attempt that goes well reads stands first, on one line of memory.
 	word        atomic.Uint64
@@ -40,7 +40,8 @@ type Breaker struct {
 	settings    Settings
 	chance      core.Key
 	turned      func(now core.Instant, from, to core.State)
-	_           [3]uint64 // to four lines in all
+	turns       bool      // somebody is told
+	_           [2]uint64 // to four lines in all
 }
 
 // New returns a closed breaker. chance is where the jitter comes from, each draw at the
@@ -51,10 +52,11 @@ func New(s Settings, chance core.Key, turned func(now core.Instant, from, to cor
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	if turned == nil {
+	turns := turned != nil
+	if !turns {
 		turned = func(core.Instant, core.State, core.State) {}
 	}
-	b := &Breaker{settings: s, units: s.Weights.units(), chance: chance, turned: turned, window: *core.NewWindow(s.Window)}
+	b := &Breaker{settings: s, units: s.Weights.units(), chance: chance, turned: turned, turns: turns, window: *core.NewWindow(s.Window)}
 	if s.SlowCall > 0 {
 		b.slow = core.NewWindow(s.Window)
 	}
@@ -86,6 +88,9 @@ func (b *Breaker) State(now core.Instant) core.State {
 	}
 	return w.state()
 }
+
+// Turns implements core.Turning.
+func (b *Breaker) Turns() bool { return b.turns }
 
 // at is the state that an attempt would find at a breaker that is not closed: time may
 // have passed since the last change.
