@@ -32,7 +32,6 @@ func still() HotColdSettings {
 
 // tell lets a probe be answered.
 func (r *rig) tell(p *HotCold, i int, inFlight, latency float64) {
-	p.state.away++
 	p.Probed(r.member(i), r.now, load(inFlight, -1, latency, -1, -1), true)
 }
 
@@ -69,9 +68,7 @@ func TestHotColdWithoutLatency(t *testing.T) {
 	if key, _ := r.taken(); key != "1" {
 		t.Errorf("got %s, want the one with least in flight", key)
 	}
-	p.state.away++
 	p.Probed(r.member(4), r.now, load(-1, 0.1, 0.1, -1, -1), true) // does not tell
-	p.state.away++
 	p.Probed(r.member(5), r.now, load(0, 0.1, 0.1, -1, -1), false) // failed
 	if n := len(p.state.pool); n != 3 {
 		t.Errorf("got %d answers, want 3", n)
@@ -230,6 +227,44 @@ func TestProbes(t *testing.T) {
 	}
 }
 
+// A member that hangs is probed once until that probe has failed, and costs the others none
+// of theirs; then it is probed like the rest.
+func TestHungProbe(t *testing.T) {
+	r, p := newHotCold(t, 3, usual)
+	src := rand.NewPCG(3, 4)
+	hangs := r.member(0)
+	seen := map[*core.Member]int{}
+	round := func(hanging bool) {
+		for range 100 {
+			r.taken()
+			r.now += 10 * ms
+			for {
+				m, ok := p.Next(r.now, src)
+				if !ok {
+					break
+				}
+				seen[m]++
+				if !hanging || m != hangs {
+					p.Probed(m, r.now, load(1, -1, 0.01, -1, -1), true)
+				}
+			}
+		}
+	}
+	round(true)
+	if got := seen[hangs]; got != 1 || seen[r.member(1)] < 60 || seen[r.member(2)] < 60 {
+		t.Errorf("while it hangs: got %d probes of it, %d and %d of the others; want 1, and 60 at least",
+			got, seen[r.member(1)], seen[r.member(2)])
+	}
+	p.Probed(hangs, r.now, core.LoadReport{}, false)
+	clear(seen)
+	round(false)
+	for i := range 3 {
+		if got := seen[r.member(i)]; got < 60 {
+			t.Errorf("afterwards: got %d probes of member %d, want 60 at least", got, i)
+		}
+	}
+}
+
 // Beyond the limit a request brings about fewer, and takes out fewer.
 func TestProbeLimit(t *testing.T) {
 	_, p := newHotCold(t, 20, usual)
@@ -293,6 +328,9 @@ func TestHotColdHolds(t *testing.T) {
 				}
 			case 4:
 				if m, ok := p.Next(r.now, src); ok {
+					if slices.Contains(away, m) {
+						rt.Fatal("got a member that is probed already")
+					}
 					away = append(away, m)
 				}
 			case 5:
@@ -302,8 +340,8 @@ func TestHotColdHolds(t *testing.T) {
 				}
 			}
 			s := &p.state
-			if len(s.pool) > s.size || s.away != len(away) {
-				rt.Fatalf("pool %d of %d, away %d of %d", len(s.pool), s.size, s.away, len(away))
+			if len(s.pool) > s.size || len(s.away) != len(away) {
+				rt.Fatalf("pool %d of %d, away %d of %d", len(s.pool), s.size, len(s.away), len(away))
 			}
 			for i, e := range s.pool {
 				if s.find(e.member) != i || i > 0 && e.at < s.pool[i-1].at || !slices.Contains(r.View().Members, e.member) || e.uses < 1 {

@@ -23,8 +23,8 @@ type state struct {
 	rate      float64 // probes a request
 	owed      float64 // probes to be sent
 	owedSince core.Instant
-	last      core.Instant // probe sent
-	away      int          // probes without an answer yet
+	last      core.Instant   // probe sent
+	away      []*core.Member // probed and not heard of yet, each once
 	order     []*core.Member
 	drawn     int // of the order, in this round
 }
@@ -78,6 +78,7 @@ func (p *HotCold) Watch(_ core.Instant, members []*core.Member) {
 	s := &p.state
 	s.order, s.drawn = slices.Clone(members), 0
 	s.size = sizeFor(len(members), p.settings.Pool)
+	s.away = slices.Grow(s.away, max(0, 2*MaxPool-len(s.away)))
 	s.pool = slices.DeleteFunc(slices.Grow(s.pool, MaxPool+1), func(e entry) bool { return !slices.Contains(members, e.member) })
 	for len(s.pool) > s.size {
 		s.drop(0)
@@ -85,7 +86,8 @@ func (p *HotCold) Watch(_ core.Instant, members []*core.Member) {
 }
 
 // Next implements core.Prober: a member drawn of those that may take work, each once in a
-// round.
+// round. One that has not answered its last probe yet has nothing to say to another: it
+// would only take up the room of those that have.
 func (p *HotCold) Next(now core.Instant, src rand.Source) (*core.Member, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,8 +99,8 @@ func (p *HotCold) Next(now core.Instant, src rand.Source) (*core.Member, bool) {
 	s.last = now
 	for range min(len(s.order), triesToDraw) {
 		m := s.draw(src)
-		if m.Verdict(now).Open() {
-			s.away++
+		if m.Verdict(now).Open() && !slices.Contains(s.away, m) {
+			s.away = append(s.away, m)
 			return m, true
 		}
 	}
@@ -134,7 +136,7 @@ func (p *HotCold) Wake() core.Instant {
 func (p *HotCold) wake() core.Instant {
 	s := &p.state
 	switch {
-	case len(s.order) < 2 || s.away >= 2*s.size:
+	case len(s.order) < 2 || len(s.away) >= 2*s.size:
 		return core.Never
 	case s.owed >= 1:
 		return s.owedSince
@@ -147,7 +149,9 @@ func (p *HotCold) wake() core.Instant {
 func (p *HotCold) Probed(m *core.Member, now core.Instant, r core.LoadReport, ok bool) {
 	p.mu.Lock()
 	s := &p.state
-	s.away--
+	if i := slices.Index(s.away, m); i >= 0 {
+		s.away = slices.Delete(s.away, i, i+1)
+	}
 	if ok && r.Known && r.InFlight >= 0 && m.Weight() > 0 && slices.Contains(s.order, m) {
 		p.keep(m, now, r)
 	}

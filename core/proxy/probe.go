@@ -81,27 +81,27 @@ func (p *probing) run(ctx context.Context, due <-chan struct{}) {
 			}
 			running <- struct{}{}
 			go func() {
-				defer func() {
-					p.out.Delete(m)
-					<-running
-				}()
+				defer func() { <-running }()
 				p.probe(ctx, m)
 			}()
 		}
 	}
 }
 
-// probe asks one member.
+// probe asks one member. It is back before the prober hears of it, who may want the same one
+// again at once.
 func (p *probing) probe(ctx context.Context, m *core.Member) {
 	defer func() { // nobody else would catch a defect here
 		if fault := recover(); fault != nil {
 			p.pool.Defect("panic while probing", fault)
+			p.out.Delete(m)
 			p.prober.Probed(m, p.now(), core.LoadReport{}, false)
 		}
 	}()
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	load, well := p.ask(limited, p.pool, m.Target.(Upstream).URL)
+	p.out.Delete(m)
 	if ctx.Err() == nil {
 		p.prober.Probed(m, p.now(), load, well)
 	}

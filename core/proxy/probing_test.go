@@ -77,6 +77,46 @@ func TestOneProbeOfAMemberAtATime(t *testing.T) {
 	}
 }
 
+// heard is an eager prober that says what it hears.
+type heard struct {
+	eager
+	probed func(*core.Member)
+}
+
+func (h *heard) Probed(m *core.Member, now core.Instant, load core.LoadReport, well bool) {
+	h.probed(m)
+	h.eager.Probed(m, now, load, well)
+}
+
+// A prober that hears of a probe may ask for the same member at once: it is back by then,
+// or the prober would wait for ever for a probe that was never sent.
+func TestProbesAreBackBeforeTheyAreToldOf(t *testing.T) {
+	for name, ask := range map[string]func(context.Context, *Pool, *url.URL) (core.LoadReport, bool){
+		"well":   func(context.Context, *Pool, *url.URL) (load core.LoadReport, well bool) { return load, true },
+		"failed": func(context.Context, *Pool, *url.URL) (load core.LoadReport, well bool) { return load, false },
+		"defect": func(context.Context, *Pool, *url.URL) (core.LoadReport, bool) { panic("of the test") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &heard{eager: eager{
+				member: &core.Member{Target: Upstream{&url.URL{Host: "a"}}}, left: 1,
+				none: make(chan struct{}), told: make(chan core.LoadReport, 1),
+			}}
+			p := probing{pool: &Pool{Defect: func(string, any) {}}, prober: h, timeout: time.Minute, now: func() core.Instant { return 0 }, ask: ask}
+			ctx, end := context.WithCancel(t.Context())
+			over := make(chan bool)
+			h.probed = func(m *core.Member) {
+				_, out := p.out.Load(m)
+				over <- out
+			}
+			go p.run(ctx, nil)
+			if <-over {
+				t.Error("told of while it is under way")
+			}
+			end()
+		})
+	}
+}
+
 // sleeper is a prober that has nothing to say until it is woken.
 type sleeper struct {
 	eager
