@@ -40,8 +40,8 @@ var meritNames = [Merits]string{
 // String returns the merit's name in the API.
 func (m Merit) String() string { return meritNames[m] }
 
-// CostParts is what an estimator's cost is made of. All but the ramp and the flags are
-// in seconds.
+// CostParts is what an estimator's cost is made of. All but the ramp, the strain and the
+// flags are in seconds.
 type CostParts struct {
 	Cost     float64 // as Estimator.Cost has it
 	Estimate float64 // what was learned of its latency, as of its last sample
@@ -50,7 +50,8 @@ type CostParts struct {
 	Latency  float64 // what the cost goes by of these three
 	Silence  float64 // how long it has owed an answer, beyond its grace; 0 when it owes none
 	Ramp     float64 // the share of its traffic that it is to get, above 0 to 1
-	Known    bool    // it has had a sample; without, all but Cost, Median and Ramp is 0
+	Strain   float64 // what the cost is multiplied by for the use of itself that it reports; 1 without a report
+	Known    bool    // it has had a sample; without, all but Cost, Median, Ramp and Strain is 0
 	Fresh    bool    // the last sample is recent enough to be trusted
 }
 

@@ -135,7 +135,7 @@ func TestExplainParts(t *testing.T) {
 		t.Errorf("known %v, fresh %v, want both", p.Known, p.Fresh)
 	}
 	fresh, _ := r.View().Members[3].Explain(20 * sec)
-	if want := (core.CostParts{Cost: fresh.Median, Median: fresh.Median, Ramp: p.Ramp}); fresh != want || want.Median == 0 {
+	if want := (core.CostParts{Cost: fresh.Median, Median: fresh.Median, Ramp: p.Ramp, Strain: 1}); fresh != want || want.Median == 0 {
 		t.Errorf("a new one: got %+v, want %+v", fresh, want)
 	}
 }

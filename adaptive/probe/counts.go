@@ -67,8 +67,30 @@ func NewStrain(e core.Estimator) *Strain { return &Strain{Estimator: e} }
 
 // Cost implements core.Estimator.
 func (s *Strain) Cost(now core.Instant) float64 {
-	factor := 1 + s.used.load()*fades(now.Sub(core.Instant(s.last.Load())), strainMemory)
-	return min(s.Estimator.Cost(now)*factor, math.MaxFloat64)
+	return min(s.Estimator.Cost(now)*s.factor(now), math.MaxFloat64)
+}
+
+// factor is what the cost of the estimator is multiplied by.
+func (s *Strain) factor(now core.Instant) float64 {
+	return 1 + s.used.load()*fades(now.Sub(core.Instant(s.last.Load())), strainMemory)
+}
+
+// Explain implements core.Explained, with the parts of what it is put on, if that can tell.
+func (s *Strain) Explain(now core.Instant) core.CostParts {
+	var p core.CostParts
+	if e, ok := s.Estimator.(core.Explained); ok {
+		p = e.Explain(now)
+	}
+	p.Cost, p.Strain = s.Cost(now), s.factor(now)
+	return p
+}
+
+// Variation implements core.Varied: a report changes nothing about how much answers vary.
+func (s *Strain) Variation() float64 {
+	if v, ok := s.Estimator.(core.Varied); ok {
+		return v.Variation()
+	}
+	return 1
 }
 
 // Answered implements core.Estimator.

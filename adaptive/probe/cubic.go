@@ -59,6 +59,14 @@ type Cubic struct {
 	last     moment
 }
 
+// What a report is taken for at most, and a service time at least, in seconds: beyond, their
+// product could be no number, which is neither more nor less than any other.
+const (
+	mostInFlight = 1e9
+	mostService  = 1e6
+	leastService = 1e-9
+)
+
 // Memory is how long a mean that is not confirmed is believed: after it, 1/e of what
 // distinguishes it is left.
 const Memory = 3 * time.Second
@@ -91,6 +99,18 @@ func (c *Cubic) score(now core.Instant, weight float64) float64 {
 	q := 1 + float64(c.member.Pending())*c.settings.Proxies + c.queue.load()*left
 	q /= weight
 	return min(r+service*(q*q*q-1), math.MaxFloat64)
+}
+
+// Explain implements core.Explained. The queue is not a part of its own: it stands between
+// the latency and the cost.
+func (c *Cubic) Explain(now core.Instant) core.CostParts {
+	p := core.CostParts{Cost: c.Cost(now), Median: c.member.Pool().MedianLatency(), Ramp: 1, Strain: 1}
+	if p.Estimate = c.latency.load(); p.Estimate > 0 {
+		p.Known = true
+		p.Latency, p.Fresh = c.Latency(now)
+		p.Idle = max(0, now.Sub(c.last.load()).Seconds())
+	}
+	return p
 }
 
 // left is how much of what was learned still counts.
@@ -162,10 +182,10 @@ func (c *Cubic) learn(now core.Instant, s core.Sample) {
 	c.latency.store(max(c.mean(&c.latency, took.Seconds()), 1e-9))
 	if load, ok := reported(s); ok {
 		if load.InFlight >= 0 {
-			c.queue.store(c.mean(&c.queue, load.InFlight))
+			c.queue.store(c.mean(&c.queue, min(load.InFlight, mostInFlight)))
 		}
 		if load.Latency > 0 {
-			c.service.store(c.mean(&c.service, load.Latency))
+			c.service.store(c.mean(&c.service, min(max(load.Latency, leastService), mostService)))
 		}
 	}
 	c.last.store(now)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -54,13 +55,15 @@ func sampleOf(answer *http.Response) core.Sample {
 	return s
 }
 
-// retryAfter reads the header's two forms (RFC 9110 §10.2.3); 0 for anything else.
+// retryAfter reads the header's two forms (RFC 9110 §10.2.3); 0 for anything else, and the
+// longest time that there is for more.
 func retryAfter(text string) time.Duration {
 	if text == "" {
 		return 0
 	}
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
+	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		const most = uint64(math.MaxInt64 / time.Second)
+		return time.Duration(min(seconds, most)) * time.Second
 	}
 	if at, err := http.ParseTime(text); err == nil {
 		return max(0, time.Until(at))

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"math"
 	"net/http"
 	"regexp"
 	"testing"
@@ -43,6 +44,31 @@ func FuzzRateLimitHeaders(f *testing.F) {
 			t.Errorf("%v a second, burst %d, %d taken: RateLimit is %q", perSecond, burst, taken, got)
 		}
 	})
+}
+
+// What is too much for a number is much, and not none.
+func TestRetryAfter(t *testing.T) {
+	const most = time.Duration(math.MaxInt64)
+	for text, want := range map[string]struct{ least, most time.Duration }{
+		"":                              {0, 0},
+		"0":                             {0, 0},
+		"120":                           {2 * time.Minute, 2 * time.Minute},
+		"4294967296":                    {4294967296 * time.Second, 4294967296 * time.Second},
+		"9223372037":                    {most - time.Second, most},
+		"99999999999999999999":          {most - time.Second, most},
+		"-1":                            {0, 0},
+		"+1":                            {0, 0},
+		"1.5":                           {0, 0},
+		"soon":                          {0, 0},
+		"Thu, 01 Jan 1970 00:00:00 GMT": {0, 0},
+		"Fri, 31 Dec 9999 23:59:59 GMT": {most, most},
+		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat):                  {time.Minute, time.Hour},
+		time.Now().Add(time.Hour).UTC().Format("Monday, 02-Jan-06 15:04:05 GMT"): {time.Minute, time.Hour},
+	} {
+		if got := retryAfter(text); got < want.least || got > want.most {
+			t.Errorf("%q: got %v, want %v to %v", text, got, want.least, want.most)
+		}
+	}
 }
 
 // A Retry-After is a time from now on, or none.
