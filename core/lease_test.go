@@ -197,8 +197,8 @@ func TestLeaseSettledOnceUnderRace(t *testing.T) {
 		ready.Wait()
 		l.Answered(core.Instant(round)+1, outcome(core.Success))
 		wg.Wait()
-		if got := won.Load(); got != 1 {
-			t.Fatalf("round %d: settled by %d, want 1", round, got)
+		if got := won.Load(); got != 1 || l.Live() {
+			t.Fatalf("round %d: settled by %d, live %v, want 1 and false", round, got, l.Live())
 		}
 		if got := p.pending(); got != 0 {
 			t.Fatalf("round %d: pending %d, want 0", round, got)

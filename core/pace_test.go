@@ -135,3 +135,18 @@ func TestKnown(t *testing.T) {
 		t.Errorf("got %d known and %d fresh, want 2 and 1", s.Known, s.Fresh)
 	}
 }
+
+// Where nobody may be asked for a while, there is no time between two attempts: it is not
+// known, and not infinite.
+func TestPaceOfNone(t *testing.T) {
+	p, l, _ := surveyed(t, "a")
+	p.gates["a"].verdict = core.Barred
+	for at := range core.Instant(3) {
+		if p.Begin(at*sec, &core.Ask{}, new(core.Lease)) {
+			t.Fatal("got a lease, want none")
+		}
+	}
+	if len(l.heard) != 3 || l.heard[2].Rate != 0 || p.View().Pool.Interval() != 0 {
+		t.Errorf("got %d looks, and an interval of %v s; want 3, and 0", len(l.heard), p.View().Pool.Interval())
+	}
+}

@@ -58,6 +58,32 @@ func TestFixed(t *testing.T) {
 	}
 }
 
+// No drops, however many, take a limit below its floor, nor does growth take it beyond its
+// ceiling.
+func TestFloorAndCeiling(t *testing.T) {
+	s := standard(20)
+	s.Floor, s.Ceiling = 18, 22
+	key := core.NewKey(1)
+	for name, l := range map[string]*concurrency.Limiter{
+		"aimd":       must(concurrency.NewAIMD(s, 0)),
+		"vegas":      must(concurrency.NewVegas(s, &key)),
+		"gradient2":  must(concurrency.NewGradient2(s, 1.5, 4)),
+		"correlated": must(concurrency.NewCorrelated(s, 0.9)),
+	} {
+		now := feed(l, 0, 2000, 10*time.Millisecond, 22)
+		if got := l.Limit(); got != 22 {
+			t.Errorf("%s: grown to %d, want 22", name, got)
+		}
+		for range 20 {
+			now += sec
+			l.Learn(now, dropped(time.Millisecond), 22)
+		}
+		if got := l.Limit(); got != 18 {
+			t.Errorf("%s: fallen to %d, want 18", name, got)
+		}
+	}
+}
+
 // feed has the limiter learn of n samples of d, the first at from and one each
 // millisecond.
 func feed(l core.Limiter, from core.Instant, n int, d time.Duration, inFlight int) core.Instant {

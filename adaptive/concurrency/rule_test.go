@@ -182,3 +182,73 @@ func TestVegasBaselineIsSure(t *testing.T) {
 		t.Errorf("baseline: got %v, want %v", got, want)
 	}
 }
+
+// Where there is hardly a queue, up to a unit of it, the limit grows by six units; below
+// three by one.
+func TestVegasGrowth(t *testing.T) {
+	no := math.NaN()
+	turns(t, vegas(20), []turn{
+		{10, 20, 26, 10, no, 0},
+		{10.3, 26, 32, 10, no, 1},
+		{10.5, 32, 33, 10, no, 2},
+		{11, 33, 33, 10, no, 3},
+	})
+}
+
+// The baseline is measured anew after 15 to 30 windows for each place of the limit, and
+// where in between is a matter of chance.
+func TestVegasMeasuresAnew(t *testing.T) {
+	const limit = 4
+	seen := map[int]bool{}
+	for seed := range uint64(40) {
+		key := core.NewKey(seed)
+		l := must(concurrency.NewVegas(standard(limit), &key))
+		l.Learn(0, answered(10*time.Millisecond), 1)
+		now := windows(l, 0, 1, 10, 10*time.Millisecond, 1) // 1 of 4: the limit is not needed, and stays
+		n := 0
+		for l.State().Baseline < 0.02 {
+			now = windows(l, now, 1, 10, 30*time.Millisecond, 1)
+			n++
+		}
+		if n < 15*limit || n > 30*limit {
+			t.Fatalf("seed %d: measured after %d windows, want %d to %d", seed, n, 15*limit, 30*limit)
+		}
+		seen[n] = true
+	}
+	if len(seen) < 20 {
+		t.Errorf("of 40 limiters: got %d different times, want most of them", len(seen))
+	}
+}
+
+// With as many in flight all the time nothing can be said of correlations, and the queue
+// decides alone: a unit more below three, a unit less beyond six, nothing in between.
+func TestCorrelatedGoesByTheQueue(t *testing.T) {
+	l := correlated(20)
+	l.Learn(0, answered(10*time.Millisecond), 100)
+	now := windows(l, 0, 12, 100, 10*time.Millisecond, 100)
+	grown, held, fallen := 0, 0, 0
+	for d := 10 * time.Millisecond; d < 16*time.Millisecond; d += 100 * time.Microsecond {
+		for range 5 { // until the median of five has followed
+			before := l.State().Limit
+			now = windows(l, now, 1, 100, d, 100)
+			s := l.State()
+			want := before
+			switch { // the limit stays below 100, so a unit is 1
+			case s.Queue < 3:
+				want++
+				grown++
+			case s.Queue > 6:
+				want--
+				if fallen++; s.Queue < 7 {
+					held++ // near to the bound
+				}
+			}
+			if s.Limit != want {
+				t.Fatalf("%v: a queue of %v: got a limit of %v after %v, want %v", d, s.Queue, s.Limit, before, want)
+			}
+		}
+	}
+	if grown == 0 || held == 0 || fallen == 0 {
+		t.Errorf("grown %d times, fallen %d times, %d of them by a queue of 6 to 7; want each", grown, fallen, held)
+	}
+}

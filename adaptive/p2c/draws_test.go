@@ -198,3 +198,64 @@ func TestSettingsValidate(t *testing.T) {
 		}
 	}
 }
+
+// A pool beyond what is to be scanned is not looked at as a whole, however much time there is.
+func TestWhole(t *testing.T) {
+	p := p2c.New(p2c.Settings{Choices: 2, MostChoices: 8, ScanUpTo: 100})
+	for _, c := range []struct {
+		members int
+		rate    float64
+		want    bool
+	}{
+		{100, 0, true}, {101, 0, false}, {100, 5000, true}, {100, 5001, false}, {2, 250_000, true},
+	} {
+		p.Survey(0, core.Survey{Members: c.members, Rate: c.rate})
+		if got := p.Whole(); got != c.want {
+			t.Errorf("%d members, %v decisions a second: got %v, want %v", c.members, c.rate, got, c.want)
+		}
+	}
+}
+
+// steady is a member whose answers always take as long; all cost the same.
+type steady struct{ cost }
+
+func (steady) Latency(core.Instant) (float64, bool) { return 1, true }
+func (steady) Variation() float64                   { return 0 }
+
+// Of equals the scan takes one by lot where answers are irregular, or nothing is known of
+// that, and in turn where they are regular: of two the other one, then.
+func TestScanTakesTurnsWhereRegular(t *testing.T) {
+	for name, c := range map[string]struct {
+		estimator core.Estimator
+		turns     bool
+	}{
+		"regular":   {steady{1}, true},
+		"irregular": {cost(1), false},
+	} {
+		r := core.NewRouter(core.Config{
+			Driver: core.Driver{Source: rand.NewPCG(1, 2)},
+			Picker: p2c.NewScan(),
+			Equip:  func(*core.Member) core.Parts { return core.Parts{Estimator: c.estimator} },
+		})
+		if err := r.Update(0, []core.Endpoint{{Key: "a", Weight: 1}, {Key: "b", Weight: 1}}); err != nil {
+			t.Fatal(err)
+		}
+		const attempts = 1000
+		again, last := 0, ""
+		for i := range attempts {
+			var l core.Lease
+			if !r.Begin(core.Instant(i+1), &core.Ask{}, &l) {
+				t.Fatal("begin: got no lease")
+			}
+			if l.Member().Key == last {
+				again++
+			}
+			last = l.Member().Key
+			l.Settle(core.Instant(i+1), core.Sample{Outcome: core.Abandoned})
+		}
+		// By lot, the same again half of the time, with a standard deviation of 16; six are 95.
+		if turns := again == 0; turns != c.turns || !turns && (again < 405 || again > 595) {
+			t.Errorf("%s: got the same again %d times of %d", name, again, attempts)
+		}
+	}
+}

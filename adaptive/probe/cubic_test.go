@@ -64,6 +64,7 @@ func TestCounts(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
+	r.now = 7 * sec
 	cost(1)
 	first, second := r.begin(&core.Ask{}), r.begin(&core.Ask{})
 	cost(3)

@@ -102,6 +102,42 @@ func TestAversion(t *testing.T) {
 	}
 }
 
+// Of failures in a row no more than ten count: nobody is out of favour for longer.
+func TestMostAversion(t *testing.T) {
+	r, _ := newHotCold(t, 2, still())
+	for range 100 {
+		r.member(1).Estimator().End(r.now, core.Sample{Outcome: core.ServerError, FirstAnswer: -1})
+	}
+	r.now += mostAverse*sec - 1
+	if !averse(r.member(1), r.now) {
+		t.Error("just before ten seconds: in favour")
+	}
+	if r.now++; averse(r.member(1), r.now) {
+		t.Error("after ten seconds: out of favour")
+	}
+}
+
+// What requests ask for while nobody sends it is forgotten, but for a pool full: who begins
+// to send after a while does not send thousands.
+func TestOwedProbes(t *testing.T) {
+	r, p := newHotCold(t, 30, usual)
+	for range 1000 {
+		r.taken()
+	}
+	src, n := rand.NewPCG(3, 4), 0
+	for {
+		m, ok := p.Next(r.now, src)
+		if !ok {
+			break
+		}
+		p.Probed(m, r.now, load(1, -1, 0.01, -1, -1), true)
+		n++
+	}
+	if n != p.state.size {
+		t.Errorf("got %d probes, want as many as the pool holds, %d", n, p.state.size)
+	}
+}
+
 func TestReuse(t *testing.T) {
 	for _, c := range []struct {
 		m, n         int

@@ -149,3 +149,15 @@ func TestJitterOfEverything(t *testing.T) {
 		}
 	}
 }
+
+// However often it opens in a row, a breaker stays open for no longer than its most, and
+// never for less than that again until something has succeeded.
+func TestOpeningsInARow(t *testing.T) {
+	s := jittered
+	s.Jitter = 0
+	for i, got := range openings(t, s, core.NewKey(1), 100) {
+		if want := min(s.OpenFor<<min(i, 3), s.MaxOpenFor); got != want {
+			t.Fatalf("opened %d times: got %v, want %v", i+1, got, want)
+		}
+	}
+}

@@ -61,6 +61,24 @@ func TestHashIsTheSameEverywhere(t *testing.T) {
 	}
 }
 
+// Many members take many entries from one another: who comes first must not be who stands
+// first.
+func TestHashKnowsNoOrder(t *testing.T) {
+	const members = 200
+	p := newPool(t, &pick.Hash{}, ready(members)...)
+	want := p.owners(40_000)
+	var es []core.Endpoint
+	for i := range members {
+		es = append(es, core.Endpoint{Key: fmt.Sprint(members - 1 - i), Weight: 1})
+	}
+	if err := p.Update(0, es); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.owners(40_000); !slices.Equal(got, want) {
+		t.Error("the owners are others when the endpoints stand the other way round")
+	}
+}
+
 // Of N = 40,000 keys a share p has a standard deviation of sqrt(N·p·(1-p)); six of
 // them, and what the table rounds: a key in 65,537 for each of n members, and n/2 of
 // 65,537 of the share.

@@ -112,6 +112,15 @@ func TestSweepTakesTurns(t *testing.T) {
 	}
 }
 
+// Near is near the least of all, and not near one that was near it.
+func TestSweepMeasuresByTheLeast(t *testing.T) {
+	for _, slot := range swept(t, 0.01, 100, ready(3), 1, 1.012, 1.005) {
+		if slot == 1 {
+			t.Fatal("got the one that is 1.2 % above the least, and near to another only")
+		}
+	}
+}
+
 // Where one is taken far more often than the others, these still have their turns in the
 // order of when they were taken last, and not the first after it each time.
 func TestSweepGoesByTheLastTurn(t *testing.T) {
