@@ -60,6 +60,22 @@ func TestHotColdRule(t *testing.T) {
 	want("and then not", "", core.Fallback)
 }
 
+// A member that says that it has nothing to do has at least what it owes us, per weight.
+func TestHotColdCountsItsOwn(t *testing.T) {
+	r, p := newHotCold(t, 2, still())
+	r.endpoints[0].Weight, r.endpoints[1].Weight = 0, 2
+	r.update()
+	for range 6 {
+		r.begin(&core.Ask{})
+	}
+	for told, want := range map[float64]float64{0: 3, 2: 3, 6: 3, 20: 10} {
+		r.tell(p, 1, told, 0)
+		if got := p.state.pool[p.state.find(r.member(1))].inFlight; got != want {
+			t.Errorf("six pending at weight 2, told of %v: got %v in flight, want %v", told, got, want)
+		}
+	}
+}
+
 func TestHotColdWithoutLatency(t *testing.T) {
 	r, p := newHotCold(t, 100, still())
 	r.tell(p, 1, 0, -1)

@@ -162,10 +162,12 @@ func (p *HotCold) Probed(m *core.Member, now core.Instant, r core.LoadReport, ok
 	}
 }
 
-// keep puts an answer into the pool. What is compared is per unit of weight.
+// keep puts an answer into the pool. What is compared is per unit of weight. What this proxy
+// has pending there is in flight there, or on its way: one that says less while it owes
+// answers would else be taken for idle for as long as it says so.
 func (p *HotCold) keep(m *core.Member, now core.Instant, r core.LoadReport) {
 	s := &p.state
-	e := entry{member: m, at: now, inFlight: r.InFlight / m.Weight(), latency: math.Inf(1)}
+	e := entry{member: m, at: now, inFlight: max(r.InFlight, float64(m.Pending())) / m.Weight(), latency: math.Inf(1)}
 	if r.Latency >= 0 {
 		e.latency = r.Latency / m.Weight()
 	}
