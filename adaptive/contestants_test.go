@@ -59,6 +59,11 @@ var contestants = []contestant{
 	{name: "ip-hash", takesTurns: true, weights: byTurns, build: bare(func() core.Picker { return &pick.Hash{} })},
 	{name: "p2c-ewma", draws: 2, weights: byLoad, build: bare(func() core.Picker { return p2c.New(p2c.Settings{Choices: 2, MostChoices: 2}) })},
 	{name: "p4c-ewma", draws: 4, weights: byLoad, build: bare(func() core.Picker { return p2c.New(p2c.Settings{Choices: 4, MostChoices: 4}) })},
+	{name: "ewma", weights: byLoad, build: bare(func() core.Picker { return p2c.NewScan() })},
+	{name: "p2c-ewma, scanning", weights: byLoad, build: bare(func() core.Picker { return p2c.New(p2c.Settings{Choices: 2, MostChoices: 2, ScanUpTo: 1000}) })},
+	{name: "ewma, of regular work", weights: byLoad, build: bare(func() core.Picker {
+		return pick.NewSweep(p2c.Cost, 0.01, func(*core.View) bool { return true })
+	})},
 	assembled("round-robin", 0, true, noWeights),
 	assembled("weighted-round-robin", 0, true, byTurns),
 	assembled("random", 0, true, noWeights),
@@ -69,7 +74,8 @@ var contestants = []contestant{
 	assembled("c3", 0, false, byLoad),
 	assembled("prequal", 2, false, byLoad),                   // without probes: two drawn, by what is pending
 	assembled("orca-weighted-round-robin", 0, true, byTurns), // without reports: by the configured weights
-	assembled("p2c-ewma", 0, true, byTurns),                  // without samples it is in fallback
+	assembled("ewma", 0, true, byTurns),                      // without samples it is in fallback
+	assembled("p2c-ewma", 0, true, byTurns),                  // likewise
 }
 
 // numbered is n endpoints of weight 1.
@@ -221,6 +227,7 @@ func (tb *table) counts(t testing.TB, attempts int, tried ...int) []int {
 	members := tb.View().Members
 	counts := make([]int, len(members))
 	for range attempts {
+		tb.now++
 		a := core.Ask{Key: tb.keys.Uint64()}
 		for i, slot := range tried {
 			a.Tried[i] = members[slot]
