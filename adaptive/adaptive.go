@@ -49,11 +49,10 @@ func drawn(s config.Strategy) core.Picker {
 
 // estimation are the settings of the estimators of one pool.
 func estimation(s config.Strategy) ewma.Settings {
-	e := ewma.Settings{
+	return ewma.Settings{
 		Decay: s.Decay, Samples: s.Samples, Near: s.Near, Outlier: s.Outlier, Penalty: s.Penalty, Peak: s.Peak,
 		Age: s.Age, Grace: s.Grace, Drift: s.Drift, Explore: s.Explore, Seed: s.Seed, Ramp: s.SlowStart,
 	}
-	return e
 }
 
 // Build returns a router over an empty pool with the given policies, which are
@@ -67,12 +66,7 @@ func Build(p config.Policies, d core.Driver) (*core.Router, error) {
 	c := core.Config{
 		Driver: d,
 		Picker: fallback.New(own, s.latency && p.Strategy.Trust, p.PanicThreshold),
-		Policy: core.Policy{
-			Attempts:     p.Retries.Attempts,
-			AnswerWithin: p.Timeouts.ResponseHeader,
-			Total:        p.Timeouts.Total,
-			Budget:       core.NewBudget(p.Retries.BudgetRatio, p.Retries.BudgetMinPerSecond),
-		},
+		Policy: policy(p),
 	}
 	if h, ok := own.(*probe.HotCold); ok {
 		c.LoadProber = h
@@ -80,19 +74,8 @@ func Build(p config.Policies, d core.Driver) (*core.Router, error) {
 			h.OnDue(d.ProbeDue)
 		}
 	}
-	if after := p.Retries.HungAfter; after > 0 {
-		c.Policy.Hung = core.NewHung(after)
-	}
-	if h := p.Hedge; h != nil {
-		c.Policy.Hedge = core.NewHedge(h.AfterPercentile, h.MinDelay, h.MaxRatio)
-	}
 	if err := limit(&c, p); err != nil {
 		return nil, err
-	}
-	if e := p.EndpointConcurrency; e != nil {
-		if _, err := newLimiter(*e, d.Source); err != nil {
-			return nil, err
-		}
 	}
 	var checks *health.Checks
 	if h := p.Health; h != nil {
@@ -102,12 +85,43 @@ func Build(p config.Policies, d core.Driver) (*core.Router, error) {
 		}
 		c.Prober = checks
 	}
+	var err error
+	if c.Equip, err = equip(p, d, checks); err != nil {
+		return nil, err
+	}
+	return core.NewRouter(c), nil
+}
+
+// policy is what requests to the pool may do.
+func policy(p config.Policies) core.Policy {
+	c := core.Policy{
+		Attempts:     p.Retries.Attempts,
+		AnswerWithin: p.Timeouts.ResponseHeader,
+		Total:        p.Timeouts.Total,
+		Budget:       core.NewBudget(p.Retries.BudgetRatio, p.Retries.BudgetMinPerSecond),
+	}
+	if after := p.Retries.HungAfter; after > 0 {
+		c.Hung = core.NewHung(after)
+	}
+	if h := p.Hedge; h != nil {
+		c.Hedge = core.NewHedge(h.AfterPercentile, h.MinDelay, h.MaxRatio)
+	}
+	return c
+}
+
+// equip returns what makes the gates and the estimator of a new member. No checks are nil.
+func equip(p config.Policies, d core.Driver, checks *health.Checks) (func(*core.Member) core.Parts, error) {
+	if e := p.EndpointConcurrency; e != nil {
+		if _, err := newLimiter(*e, d.Source); err != nil {
+			return nil, err
+		}
+	}
 	breakers, err := newBreakers(p.Breaker, d.Source)
 	if err != nil {
 		return nil, err
 	}
 	estimator := estimatorOf(p.Strategy)
-	c.Equip = func(m *core.Member) core.Parts {
+	return func(m *core.Member) core.Parts {
 		var parts core.Parts
 		if checks != nil {
 			parts.Gates = append(parts.Gates, checks.Gate(m))
@@ -126,6 +140,5 @@ func Build(p config.Policies, d core.Driver) (*core.Router, error) {
 			parts.Estimator = estimator(m)
 		}
 		return parts
-	}
-	return core.NewRouter(c), nil
+	}, nil
 }

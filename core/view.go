@@ -93,7 +93,8 @@ func (p *PoolState) Chance() float64 {
 func (p *PoolState) OpenWeight() float64 { return math.Float64frombits(p.weight.Load()) }
 
 // Tally has the pool count its pending attempts from now on, which costs each of them
-// something. It is for a Planner to call, from Plan: nothing may be leased yet.
+// something. It is for a Planner to call, from Plan: nothing may be leased yet the first
+// time, and after that nothing is written, since leases read it.
 func (p *PoolState) Tally() {
 	if !p.tallies {
 		p.tallies = true
@@ -103,42 +104,6 @@ func (p *PoolState) Tally() {
 // Pending is how many attempts are pending at all members together, those that have left
 // the pool included; 0 unless there is a Tally.
 func (p *PoolState) Pending() int { return int(p.tally.Load()) }
-
-// Interval is how much time there is between two attempts at a member, in the mean over
-// those not drained and the last seconds, in seconds; 0 while that is not known.
-func (p *PoolState) Interval() float64 { return math.Float64frombits(p.interval.Load()) }
-
-// paceOver is the time constant of the mean that Interval is.
-const paceOver = 10 * time.Second
-
-// pace takes in how many attempts all members have been given by now, of whom so many may
-// be asked. It waits for as long as there is between looks: the looks in between, which
-// changes call for, come so soon one after the other that a single attempt would make a
-// million a second.
-func (p *PoolState) pace(now Instant, asked uint64, members int) {
-	if !p.timed {
-		p.first, p.last, p.asked, p.timed = now, now, asked, true
-		return
-	}
-	if asked < p.asked { // members have left, and their attempts with them
-		p.last, p.asked = now, asked
-		return
-	}
-	if now.Sub(p.last) < lookEvery {
-		return
-	}
-	since := now.Sub(p.last).Seconds()
-	rate := float64(asked-p.asked) / since
-	keep := math.Exp(-since / min(paceOver.Seconds(), now.Sub(p.first).Seconds()))
-	if !p.paced {
-		keep = 0
-	}
-	p.perSecond = keep*p.perSecond + (1-keep)*rate
-	p.last, p.asked, p.paced = now, asked, true
-	if p.perSecond > 0 && members > 0 {
-		p.interval.Store(math.Float64bits(float64(members) / p.perSecond))
-	}
-}
 
 // Stale makes the next decision look again.
 func (p *PoolState) Stale() { p.next.Store(math.MinInt64) }
@@ -220,19 +185,26 @@ func (p *PoolState) survey(v *View, now Instant) Survey {
 	if s.Ready > 0 {
 		s.Pending /= float64(s.Ready)
 	}
-	if n := len(p.sorted); n > 0 {
-		slices.Sort(p.sorted)
-		s.Median = p.sorted[n/2]
-		s.Chance = chance(variation / float64(n))
-		if n > 1 {
-			s.Spread = p.sorted[n-1] / p.sorted[0]
-		}
-		s.Fast = p.sorted[n/4]
-		well, _ := slices.BinarySearch(p.sorted, suspicious*s.Fast)
-		s.Suspects = n - well
-	}
+	s.latencies(p.sorted, variation)
 	p.pace(now, asked, s.Undrained)
 	s.Rate = p.perSecond
 	p.weight.Store(math.Float64bits(weight))
 	return s
+}
+
+// latencies takes in the fresh latencies, which it sorts, and the sum of their variations.
+func (s *Survey) latencies(fresh []float64, variation float64) {
+	n := len(fresh)
+	if n == 0 {
+		return
+	}
+	slices.Sort(fresh)
+	s.Median = fresh[n/2]
+	s.Chance = chance(variation / float64(n))
+	if n > 1 {
+		s.Spread = fresh[n-1] / fresh[0]
+	}
+	s.Fast = fresh[n/4]
+	well, _ := slices.BinarySearch(fresh, suspicious*s.Fast)
+	s.Suspects = n - well
 }

@@ -26,10 +26,11 @@ import (
 //
 // recent is the median of the quantile in the last five windows. baseline is its plain
 // mean over the first ten windows (the very first sees the quick answers alone, which
-// have ended by then); from then on it follows over ten windows, but upwards only when the rise is not the limiter's own doing:
-// when the limit was not needed, or when the throughput goes with what is in flight
-// (above 0.5) and the latency does not (below 0.5). So it can rise when the service
-// has become slower, and does not creep up with the limiter's own queue.
+// have ended by then); from then on it follows over ten windows, but upwards only when the
+// rise is not the limiter's own doing: when the limit was not needed, or when the
+// throughput goes with what is in flight (above 0.5) and the latency does not (below 0.5).
+// So it can rise when the service has become slower, and does not creep up with the
+// limiter's own queue.
 type correlated struct {
 	quantile   float64
 	recent     [5]float64 // of windows, in turn

@@ -4,11 +4,11 @@
 //   - adaptive: the strategy chooses.
 //   - fallback: weighted round robin over the members that are ready, because the latency
 //     signal is thin (fewer than two of the ready members, or fewer than half of
-//     them, have ever answered, or none of them lately) or flat (their costs and latencies lie within
-//     Flat of each other and none has more pending than another: there is nothing to
-//     choose by (where the strategy looks at everybody, once it has been so for Calm); or
-//     their latencies lie within Same and the strategy does not look at everybody: work as
-//     regular as that is better dealt out in turn than drawn for). A member that has not
+//     them, have ever answered, or none of them lately) or flat (their costs and latencies
+//     lie within Flat of each other and none has more pending than another, so there is
+//     nothing to choose by; where the strategy looks at everybody, once it has been so for
+//     Calm. Or their latencies lie within Same and the strategy does not look at everybody:
+//     work as regular as that is better dealt out in turn than drawn for). A member that has not
 //     answered lately since the strategy does without it is no want of signal: its estimate
 //     has drifted to the others' median, and before long it is asked. But it does not bear
 //     witness that all are alike.

@@ -49,7 +49,7 @@ const (
 	// missed is how often a draw may meet suspects only.
 	missed = 0.002
 	// near is within which share of the least cost members take turns where all are looked
-	// at and answers are regular: what the estimates of equals differ by, even where answers are regular. With 0.02
+	// at and answers are regular: what the estimates of equals differ by even then. With 0.02
 	// the p99 of ten endpoints which are shared by twenty proxies, and whose work always takes
 	// as long, is 6 % above that of round robin, and not 3 %.
 	near = 0.01

@@ -29,7 +29,9 @@ type Rate struct {
 }
 
 // NewRate returns a rate of so many tokens a second, above 0 and at most 1e9, with a
-// burst of at least 1 and at most a hundred years' worth.
+// burst of at least 1 and at most a hundred years' worth. The time between two tokens is
+// kept in whole nanoseconds, so the rate is off by up to itself in 2e9, as a share: by one
+// in two thousand at a million a second.
 func NewRate(perSecond float64, burst int) (Rate, error) {
 	if !(perSecond > 0 && perSecond <= 1e9) {
 		return Rate{}, fmt.Errorf("limit: rate of %v a second: expected above 0 and at most 1e9", perSecond)

@@ -11,10 +11,10 @@ import (
 // one that it took longest ago. Where work is regular, that one is likely to have least left
 // to do of what it was given, which no score knows; and nobody is passed over for good for
 // what is chance. Among 50 members whose work always takes as long (Poisson arrivals, 90 %
-// load, one at a time) the p99 was 39 ms with lots among equals; with turns it is 27. Where work is as irregular
-// as exponential times, or more, who has been at it for longest is no nearer to its end, or
-// further from it: there it is Scan, with lots among equals. Make it with NewSweep; safe for
-// concurrent use.
+// load, one at a time) the p99 was 39 ms with lots among equals; with turns it is 27. Where
+// work is as irregular as exponential times, or more, who has been at it for longest is no
+// nearer to its end, or further from it: there it is Scan, with lots among equals. Make it
+// with NewSweep; safe for concurrent use.
 type Sweep struct {
 	irregular Scan
 	near      float64

@@ -48,9 +48,9 @@ func newUrn(members []*core.Member) *urn {
 // taken is the numbers of what was drawn already: so many, beginning with from.
 type taken struct{ from, size uint64 }
 
-// draw fills the first d places of drawn, or as many as there are, and returns them. Each draw is from what is
-// left: a number below its sum is moved up past everything drawn that begins at or
-// before it.
+// draw fills the first d places of drawn, or as many as there are, and returns them. Each
+// draw is from what is left: a number below its sum is moved up past everything drawn that
+// begins at or before it.
 func (u *urn) draw(src rand.Source, drawn *[MaxChoices]int, d int) []int {
 	var out [MaxChoices]taken // by from, ascending
 	left := u.upTo[len(u.upTo)-1]
