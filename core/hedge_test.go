@@ -202,6 +202,20 @@ func TestHedgeNeedsToKnow(t *testing.T) {
 	}
 }
 
+// What would come when the time is up anyway is no hedge.
+func TestHedgeComesBeforeTheEnd(t *testing.T) {
+	for within, want := range map[time.Duration]core.Instant{10 * time.Millisecond: core.Never, 10*time.Millisecond + 1: 10 * ms} {
+		h := core.NewHedge(0.95, 10*time.Millisecond, 1)
+		for range 20 {
+			h.Learn(0, time.Millisecond)
+		}
+		p := newPool(t, core.Config{Policy: core.Policy{AnswerWithin: within, Hedge: h}}, "a", "b")
+		if got := new(core.Request).Start(0, p.Router, true).Hedge; got != want {
+			t.Errorf("within %v: got a hedge at %v, want %v", within, got, want)
+		}
+	}
+}
+
 // The percentile is taken anew every 100 ms.
 func TestHedgeDelayIsKept(t *testing.T) {
 	h := core.NewHedge(0.95, time.Millisecond, 1)

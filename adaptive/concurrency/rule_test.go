@@ -72,10 +72,10 @@ func TestGradient2Steps(t *testing.T) {
 // then on: of a step by 10 ms it takes 10·2/601.
 func TestGradient2LongAverage(t *testing.T) {
 	var all []turn
-	for range 10 {
+	for range 9 {
 		all = append(all, turn{10, 9, 20, 10, 1, math.NaN()})
 	}
-	all = append(all, turn{14, 9, 20, 10 + 4*2.0/601, 1, math.NaN()})
+	all = append(all, turn{20, 9, 20, 11, 0.825, math.NaN()}, turn{14, 9, 20, 11 + 3*2.0/601, 1, math.NaN()})
 	turns(t, gradient2(20), all)
 }
 

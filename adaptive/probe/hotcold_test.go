@@ -76,6 +76,52 @@ func TestHotColdCountsItsOwn(t *testing.T) {
 	}
 }
 
+// probation is a gate that has its member on probation.
+type probation struct{}
+
+func (probation) Peek(core.Instant) core.Verdict                  { return core.Probing }
+func (probation) Acquire(core.Instant, bool) (core.Permit, bool)  { return 0, true }
+func (probation) Release(core.Permit, core.Instant)               {}
+func (probation) Answered(core.Permit, core.Instant, core.Sample) {}
+func (probation) Settle(core.Permit, core.Instant, core.Sample)   {}
+
+// Who is on probation is taken, however bad its answer was: somebody has to try it. A retry
+// takes it only where there is nobody else.
+func TestHotColdAndProbation(t *testing.T) {
+	p := NewHotCold(still())
+	r := &rig{t: t, Router: core.NewRouter(core.Config{
+		Driver: core.Driver{Source: rand.NewPCG(1, 2)}, Picker: p, LoadProber: p,
+		Equip: func(m *core.Member) core.Parts {
+			parts := core.Parts{Estimator: NewTemper(still())}
+			if m.Key == "1" {
+				parts.Gates = []core.Gate{probation{}}
+			}
+			return parts
+		},
+	})}
+	for _, key := range []string{"0", "1", "2"} {
+		r.endpoints = append(r.endpoints, core.Endpoint{Key: key, Weight: 1})
+	}
+	r.update()
+	tell := func() {
+		r.tell(p, 0, 0, 0.001)
+		r.tell(p, 1, 50, 9)
+		r.tell(p, 2, 1, 0.002)
+	}
+	for range 20 {
+		tell()
+		if key, _ := r.taken(); key != "1" {
+			t.Fatalf("a first attempt: got %s, want the one on probation", key)
+		}
+		tell()
+		l := r.begin(&core.Ask{Tried: [core.MaxAttempts]*core.Member{r.member(0)}})
+		l.Settle(r.now, core.Sample{Outcome: core.Abandoned})
+		if l.Member().Key != "2" {
+			t.Fatalf("a retry: got %s, want the one that is ready", l.Member().Key)
+		}
+	}
+}
+
 func TestHotColdWithoutLatency(t *testing.T) {
 	r, p := newHotCold(t, 100, still())
 	r.tell(p, 1, 0, -1)
@@ -423,6 +469,11 @@ func TestValidate(t *testing.T) {
 	for _, s := range []WeightSettings{{-1, 0, 1, sec2}, {0, -1, 1, sec2}, {0, 0, 0, sec2}, {0, 0, 1, LeastUpdate - 1}} {
 		if s.Validate() == nil {
 			t.Errorf("%+v: got no error", s)
+		}
+	}
+	for _, s := range []interface{ Validate() error }{WeightSettings{0, 0, 1, LeastUpdate}, CubicSettings{1, 1, 0}, CubicSettings{1, 0.1, 1}} {
+		if err := s.Validate(); err != nil {
+			t.Errorf("%+v: %v", s, err)
 		}
 	}
 	for _, s := range []CubicSettings{{0, 1, 0}, {1, 0, 0}, {1, 1.1, 0}, {1, 1, -1}} {
