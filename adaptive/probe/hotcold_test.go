@@ -135,6 +135,10 @@ func TestHotColdWithoutLatency(t *testing.T) {
 	if n := len(p.state.pool); n != 3 {
 		t.Errorf("got %d answers, want 3", n)
 	}
+	r.tell(p, 6, 0, 0) // no time at all is known, and the least there is
+	if got := p.state.pool[3].latency; got != 0 {
+		t.Errorf("told of no time: got %v", got)
+	}
 }
 
 // A member that fails fast says that it is idle. It is left alone for a second for each
