@@ -146,7 +146,7 @@ func TestPaceOfNone(t *testing.T) {
 			t.Fatal("got a lease, want none")
 		}
 	}
-	if len(l.heard) != 3 || l.heard[2].Rate != 0 || p.View().Pool.Interval() != 0 {
-		t.Errorf("got %d looks, and an interval of %v s; want 3, and 0", len(l.heard), p.View().Pool.Interval())
+	if len(l.heard) != 3 || l.heard[2].Rate != 0 || l.heard[2].Pending != 0 || p.View().Pool.Interval() != 0 {
+		t.Errorf("got %d looks, the last %+v, and an interval of %v s; want 3, and 0", len(l.heard), l.heard[len(l.heard)-1], p.View().Pool.Interval())
 	}
 }

@@ -475,7 +475,8 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%+v: got no error", s)
 		}
 	}
-	for _, s := range []interface{ Validate() error }{WeightSettings{0, 0, 1, LeastUpdate}, CubicSettings{1, 1, 0}, CubicSettings{1, 0.1, 1}} {
+	least := HotColdSettings{Pool: 2, Rate: 0.01, Limit: 1, Age: 1, Idle: 1}
+	for _, s := range []interface{ Validate() error }{least, WeightSettings{0, 0, 1, LeastUpdate}, CubicSettings{1, 1, 0}, CubicSettings{1, 0.1, 1}} {
 		if err := s.Validate(); err != nil {
 			t.Errorf("%+v: %v", s, err)
 		}
