@@ -60,6 +60,50 @@ func TestHotColdRule(t *testing.T) {
 	want("and then not", "", core.Fallback)
 }
 
+// What is compared is per unit of weight: where members tell how many they have in flight, and
+// take the longer the more, attempts are pending in proportion to their weights, and members
+// are taken as often as they have any. Of 600 pending a unit of weight has 60; that an answer
+// is a few requests old makes a difference of a few of them.
+func TestHotColdWeights(t *testing.T) {
+	r, p := newHotCold(t, 5, usual)
+	weights := []float64{4, 3, 2, 0, 1}
+	for i, w := range weights {
+		r.endpoints[i].Weight = w
+	}
+	r.update()
+	src := rand.NewPCG(3, 4)
+	const pending, attempts = 600, 20_000
+	var leases []*core.Lease
+	before := make([]uint64, len(weights))
+	for i := range 2*pending + attempts {
+		if i == 2*pending {
+			for slot := range before {
+				before[slot] = r.member(slot).Leases()
+			}
+		}
+		r.now += ms
+		if len(leases) == pending {
+			leases[0].Settle(r.now, core.Sample{})
+			leases = leases[1:]
+		}
+		leases = append(leases, r.begin(&core.Ask{}))
+		for {
+			m, ok := p.Next(r.now, src)
+			if !ok {
+				break
+			}
+			n := float64(m.Pending())
+			p.Probed(m, r.now, load(n, -1, 0.01*(n+1), -1, -1), true)
+		}
+	}
+	for slot, w := range weights {
+		got, want := float64(r.member(slot).Leases()-before[slot]), attempts*w/10
+		if math.Abs(got-want) > 0.05*want {
+			t.Errorf("weight %v: got %v of %d attempts, want %v ± 5 %%", w, got, attempts, want)
+		}
+	}
+}
+
 // A member that says that it has nothing to do has at least what it owes us, per weight.
 func TestHotColdCountsItsOwn(t *testing.T) {
 	r, p := newHotCold(t, 2, still())
