@@ -9,7 +9,7 @@
 // (Netflix's WindowedLimit: a second and ten samples. Here a tenth of a second, as
 // Envoy's adaptive concurrency filter updates: a limit is to be found within seconds.)
 //
-// Three rules are common to all:
+// These rules are common:
 //
 //   - No growth without need: a limit grows only when at least half of it was in
 //     flight in the window (Netflix concurrency-limits: inflight*2 >= limit; every
@@ -43,6 +43,10 @@ const longest = 30
 // backoff is what a drop leaves of the limit, where the rule has nothing of its own:
 // Netflix's AIMDLimit.
 const backoff = 0.9
+
+// sure is how many standard errors from what was measured what is true hardly lies: two,
+// one time in twenty-two by chance.
+const sure = 2
 
 // Settings of a limiter that moves.
 type Settings struct {
@@ -172,17 +176,21 @@ type window struct {
 	inFlight   float64 // sum of what was in flight at each start
 	most       int     // in flight at a start
 	histogram  *histogram
+	highest    float64 // seconds; a latency counts as at most that; 0 for no bound
 }
 
+// restart begins anew; what is gathered, and how, stays.
 func (w *window) restart(now core.Instant) {
-	h := w.histogram
-	if h != nil {
-		*h = histogram{}
+	if w.histogram != nil {
+		*w.histogram = histogram{}
 	}
-	*w = window{open: true, began: now, histogram: h}
+	*w = window{open: true, began: now, histogram: w.histogram, highest: w.highest}
 }
 
 func (w *window) add(seconds float64, inFlight int) {
+	if w.highest > 0 {
+		seconds = min(seconds, w.highest)
+	}
 	from := seconds // the mean before, as Welford has it, so that nothing cancels out
 	if w.count > 0 {
 		from = w.seconds / float64(w.count)
@@ -202,17 +210,29 @@ func (w *window) add(seconds float64, inFlight int) {
 func (w *window) latency() float64 { return max(w.seconds/float64(w.count), 1e-9) }
 
 // atMost is what the mean latency would hardly be above if there were more samples of the
-// kind: two standard errors (98 %) more than it is. The least of many means is that of the
-// luckiest window; the least of these is not.
-func (w *window) atMost() float64 {
-	return w.latency() + 2*math.Sqrt(max(w.squares, 0))/float64(w.count)
-}
+// kind. The least of many means is that of the luckiest window; the least of these is not.
+func (w *window) atMost() float64 { return w.latency() + sure*w.standardError() }
+
+// atLeast is what it would hardly be below.
+func (w *window) atLeast() float64 { return max(w.latency()-sure*w.standardError(), 1e-9) }
+
+// standardError is that of the mean latency, in seconds.
+func (w *window) standardError() float64 { return math.Sqrt(max(w.squares, 0)) / float64(w.count) }
 
 // throughput is in samples a second.
 func (w *window) throughput() float64 { return float64(w.count) / w.end.Sub(w.began).Seconds() }
 
 // bound reports whether the limit was needed: at least half of it was in flight.
 func (w *window) bound(limit float64) bool { return 2*float64(w.most) >= math.Floor(limit) }
+
+// reached reports whether as many were in flight as the limit lets in.
+func (w *window) reached(limit float64) bool { return float64(w.most) >= math.Floor(limit) }
+
+// waiting is how many of a limit in flight wait for their turn, when a latency in seconds
+// is the baseline without a queue (Little's law).
+func waiting(limit, baseline, latency float64) float64 {
+	return max(0, limit*(1-baseline/latency))
+}
 
 // log10 is the decimal logarithm rounded down, at least 1: the unit in which Vegas
 // thinks (Netflix's Log10RootIntFunction).

@@ -5,10 +5,11 @@ import "math"
 // point is one window.
 type point struct{ inFlight, throughput, latency float64 }
 
-// history is the last windows.
+// history is the last windows that say something.
 type history struct {
 	points [50]point
-	count  int
+	next   int // where the next one goes
+	size   int // how many there are, the latest before next
 }
 
 // leastHistory is how many windows it takes for a correlation to mean something: at
@@ -16,28 +17,38 @@ type history struct {
 const leastHistory = 10
 
 func (h *history) add(p point) {
-	h.points[h.count%len(h.points)] = p
-	h.count++
+	h.points[h.next] = p
+	h.next = (h.next + 1) % len(h.points)
+	h.size = min(h.size+1, len(h.points))
+}
+
+// forget drops the oldest window, so that none is older than fifty.
+func (h *history) forget() { h.size = max(h.size-1, 0) }
+
+// at is the i-th latest window, from 0.
+func (h *history) at(i int) *point {
+	return &h.points[(h.next-1-i+len(h.points))%len(h.points)]
 }
 
 // correlations are Pearson's, of what was in flight with the throughput and with the
 // latency. NaN while there are too few windows, or when the same number was in flight
 // in all; 0 for a throughput or a latency that stays the same all the while.
 func (h *history) correlations() (throughput, latency float64) {
-	points := h.points[:min(h.count, len(h.points))]
-	if len(points) < leastHistory {
+	if h.size < leastHistory {
 		return math.NaN(), math.NaN()
 	}
 	var mean point
-	for _, p := range points {
+	for i := range h.size {
+		p := h.at(i)
 		mean.inFlight += p.inFlight
 		mean.throughput += p.throughput
 		mean.latency += p.latency
 	}
-	n := float64(len(points))
+	n := float64(h.size)
 	mean = point{mean.inFlight / n, mean.throughput / n, mean.latency / n}
 	var nn, tt, ll, nt, nl float64
-	for _, p := range points {
+	for i := range h.size {
+		p := h.at(i)
 		a, b, c := p.inFlight-mean.inFlight, p.throughput-mean.throughput, p.latency-mean.latency
 		nn, tt, ll = nn+a*a, tt+b*b, ll+c*c
 		nt, nl = nt+a*b, nl+a*c
@@ -100,12 +111,11 @@ func (h *histogram) quantile(q float64) float64 {
 	return leastBucket
 }
 
-// latency is the mean latency of the last windows.
+// latency is the mean latency of the windows; NaN without any.
 func (h *history) latency() float64 {
 	sum := 0.0
-	points := h.points[:min(h.count, len(h.points))]
-	for _, p := range points {
-		sum += p.latency
+	for i := range h.size {
+		sum += h.at(i).latency
 	}
-	return sum / float64(len(points))
+	return sum / float64(h.size)
 }

@@ -119,6 +119,51 @@ func TestOutOfTheWay(t *testing.T) {
 	}
 }
 
+// Work that differs by itself is no queue: at 60 % of what forty servers can do next to nobody
+// is refused once the limit is found, and beyond it the servers do nearly what they can,
+// with a short queue by vegas and correlated. (By the textbook vegas refuses a third of the mixed work, and
+// correlated a tenth.)
+func TestWorkThatDiffersByItself(t *testing.T) {
+	for work, takes := range works {
+		for name, make := range moving {
+			l := make(20)
+			s := newService(l, 40, 0)
+			key := core.NewKey(11)
+			s.takes = func(core.Instant) time.Duration { return time.Duration(takes(&key) * 1e9) }
+			s.arrive(20*sec, 1200, &key)
+			s.refused = 0
+			s.arrive(80*sec, 1200, &key)
+			if share := float64(s.refused) / 72_000; share > 0.005 {
+				t.Errorf("%s, %s at 60 %%: got %.1f %% refused, want at most 0.5", work, name, 100*share)
+			}
+			s.arrive(100*sec, 2600, &key)
+			done := s.done
+			s.arrive(160*sec, 2600, &key)
+			if share := float64(s.done-done) / 120_000; share < 0.9 {
+				t.Errorf("%s, %s beyond the edge: got %.1f %% of what the servers can do, want 90; a limit of %d", work, name, 100*share, l.Limit())
+			}
+			if name == "vegas" || name == "correlated" {
+				wantLimit(t, fmt.Sprint(work, ", ", name, " beyond the edge"), l, 30, 70)
+			}
+		}
+	}
+}
+
+// works are laws of work with a mean of 20 ms, in seconds.
+var works = map[string]func(*core.Key) float64{
+	"one in ten sixteen times as long": func(key *core.Key) float64 {
+		mean := 0.008
+		if key.Float64() < 0.1 {
+			mean = 0.128
+		}
+		return -math.Log(key.Float64()) * mean
+	},
+	"a Pareto tail of index 1.3 over three decades": func(key *core.Key) float64 {
+		const alpha, least = 1.3, 0.00528
+		return least * math.Pow(1-key.Float64()*(1-math.Pow(1000, -alpha)), -1/alpha)
+	},
+}
+
 // An endpoint that hangs answers nothing: its limit falls to the floor of 1, so that no
 // more than one request hangs there. (A floor of 20 would leave twenty.)
 func TestStuck(t *testing.T) {
