@@ -119,3 +119,83 @@ func learn(t *testing.T, r *core.Router, now core.Instant) {
 
 // fixed are the settings of a limit that stays.
 func fixed(limit int) *config.Concurrency { return &config.Concurrency{Name: "fixed", Limit: limit} }
+
+// Limits in flight go on from what they have found when others of the pool's policies change,
+// and within their new bounds when those change; a limiter of another name begins anew. So
+// does the share that is turned away over another window.
+func TestInheritLimits(t *testing.T) {
+	vegas := func(change func(*config.Concurrency)) *config.Concurrency {
+		c := config.NewConcurrency("vegas")
+		change(&c)
+		return &c
+	}
+	limits := func(p *config.Policies) {
+		shed := config.NewShed("accept-ratio")
+		p.Shed = &shed
+		p.Concurrency, p.EndpointConcurrency = vegas(func(*config.Concurrency) {}), vegas(func(*config.Concurrency) {})
+	}
+	const found = 20 + 10*6 // ten windows without a queue
+	cases := map[string]struct {
+		change         func(*config.Policies)
+		pool, endpoint int
+		requests       float64
+	}{
+		"retries": {func(p *config.Policies) { p.Retries.BudgetRatio = 0.5 }, found, found, 7},
+		"the bounds": {func(p *config.Policies) {
+			p.Concurrency = vegas(func(c *config.Concurrency) { c.Max = 60 })
+			p.EndpointConcurrency = vegas(func(c *config.Concurrency) { c.Min, c.Initial = 90, 95 })
+		}, 60, 90, 7},
+		"the length of windows": {func(p *config.Policies) {
+			p.Concurrency = vegas(func(c *config.Concurrency) { c.Window = time.Second })
+		}, found, found, 7},
+		"another name": {func(p *config.Policies) {
+			gradient2 := config.NewConcurrency("gradient2")
+			p.Concurrency, p.EndpointConcurrency = &gradient2, fixed(3)
+		}, 20, 3, 7},
+		"k":                    {func(p *config.Policies) { p.Shed.K = 3 }, found, found, 7},
+		"the shedder's window": {func(p *config.Policies) { p.Shed.Window = time.Hour }, found, found, 0},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			old, next := inheriting(t, limits), inheriting(t, func(p *config.Policies) { limits(p); c.change(p) })
+			for range 7 {
+				old.Shedder().Begun(0, 1)
+			}
+			for _, l := range []core.Limiter{old.Admission().Limiter(), old.View().Members[0].Limiter()} {
+				for i := range core.Instant(101) {
+					l.Learn(i*core.Instant(10*time.Millisecond), core.Sample{FirstAnswer: 10 * time.Millisecond}, 100)
+				}
+				if got := l.Limit(); got != found {
+					t.Fatalf("before: got a limit of %d, want %d", got, found)
+				}
+			}
+			next.Inherit(0, old)
+			if got := next.Admission().Limiter().Limit(); got != c.pool {
+				t.Errorf("limit of the pool: got %d, want %d", got, c.pool)
+			}
+			if got := next.View().Members[0].Limiter().Limit(); got != c.endpoint {
+				t.Errorf("limit of the endpoint: got %d, want %d", got, c.endpoint)
+			}
+			if got := next.Shedder().State(0).Requests; got != c.requests {
+				t.Errorf("the shedder has counted %v requests, want %v", got, c.requests)
+			}
+		})
+	}
+}
+
+// C3's means go on where its settings change.
+func TestInheritC3(t *testing.T) {
+	c3 := func(proxies int) *core.Router {
+		return inheriting(t, func(p *config.Policies) {
+			p.Strategy = config.NewStrategy("c3")
+			p.Strategy.Proxies = proxies
+		})
+	}
+	old, next := c3(1), c3(5)
+	const now = core.Instant(time.Second)
+	learn(t, old, now)
+	next.Inherit(now, old)
+	if got, fresh := next.View().Members[0].Latency(now); !fresh || got < 0.49 || got > 0.51 {
+		t.Errorf("latency: got %v s, fresh %v; want 0.5 s", got, fresh)
+	}
+}

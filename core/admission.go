@@ -2,6 +2,7 @@ package core
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -81,7 +82,7 @@ type AdmissionSettings struct {
 // tickets are admitted at once; they stand in line, and each that is woken names the
 // next one to wake, so that a driver never has more than one to see to.
 type Admission struct {
-	settings AdmissionSettings
+	settings atomic.Pointer[AdmissionSettings] // replaced by adopt
 
 	mu       sync.Mutex
 	limit    int
@@ -94,10 +95,21 @@ type Admission struct {
 
 // NewAdmission returns an admission.
 func NewAdmission(s AdmissionSettings) *Admission {
-	a := &Admission{settings: s, limit: max(1, s.Limiter.Limit())}
+	a := &Admission{limit: max(1, s.Limiter.Limit())}
+	a.settings.Store(&s)
 	a.queue.init()
 	a.line.init()
 	return a
+}
+
+// adopt goes on with the settings of another. Who is in flight, and who waits until when,
+// stays; a limit that has grown by it is seen to when somebody leaves.
+func (a *Admission) adopt(other *Admission) {
+	s := other.settings.Load()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.settings.Store(s)
+	a.limit = max(1, s.Limiter.Limit())
 }
 
 // Enter asks for admission. t must stay where it is while it is queued; when it is,
@@ -105,22 +117,23 @@ func NewAdmission(s AdmissionSettings) *Admission {
 func (a *Admission) Enter(now Instant, t *Ticket) (entry Entry, until Instant) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	s := a.settings.Load()
 	a.look(now)
 	full := a.inFlight >= a.limit
-	if full && a.settings.DryRun {
+	if full && s.DryRun {
 		a.beyond++
 	}
 	switch {
-	case !full || a.settings.DryRun:
+	case !full || s.DryRun:
 		a.inFlight++
 		t.inFlight = a.inFlight
 		return Admitted, 0
-	case a.queue.n >= a.settings.Room:
+	case a.queue.n >= s.Room:
 		return Refused, 0
 	}
-	wait := a.settings.MaxWait
+	wait := s.MaxWait
 	t.overload = false
-	if p := a.settings.Patience; p != nil {
+	if p := s.Patience; p != nil {
 		if most, overload := p.Wait(now, a.emptied); most < wait {
 			wait, t.overload = most, overload
 		}
@@ -132,7 +145,7 @@ func (a *Admission) Enter(now Instant, t *Ticket) (entry Entry, until Instant) {
 
 // Learn tells the limiter what an admitted request came to, see Limiter.
 func (a *Admission) Learn(now Instant, s Sample, t *Ticket) {
-	a.settings.Limiter.Learn(now, s, t.inFlight)
+	a.settings.Load().Limiter.Learn(now, s, t.inFlight)
 }
 
 // Leave ends an admitted request, and admits whoever fits in its place. It returns a
@@ -140,11 +153,12 @@ func (a *Admission) Learn(now Instant, s Sample, t *Ticket) {
 func (a *Admission) Leave(now Instant) *Ticket {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.limit = max(1, a.settings.Limiter.Limit())
+	s := a.settings.Load()
+	a.limit = max(1, s.Limiter.Limit())
 	a.inFlight--
 	for a.queue.n > 0 && a.inFlight < a.limit {
 		t := a.queue.ends.next
-		if p := a.settings.Patience; p != nil && p.Standing(now, a.emptied) {
+		if p := s.Patience; p != nil && p.Standing(now, a.emptied) {
 			t = a.queue.ends.prev
 		}
 		a.queue.remove(t)
@@ -167,7 +181,7 @@ func (a *Admission) Next() *Ticket {
 // backlog by being empty for a moment, because those in it have given up: there has to
 // be a free place, too.
 func (a *Admission) look(now Instant) {
-	p := a.settings.Patience
+	p := a.settings.Load().Patience
 	if p == nil || a.queue.n > 0 || a.inFlight >= a.limit && p.Standing(now, a.emptied) {
 		return
 	}
@@ -216,4 +230,4 @@ func (a *Admission) Beyond() uint64 {
 }
 
 // Limiter is what the limit comes from.
-func (a *Admission) Limiter() Limiter { return a.settings.Limiter }
+func (a *Admission) Limiter() Limiter { return a.settings.Load().Limiter }

@@ -25,6 +25,10 @@ func NewBudget(ratio, perSecond float64) *Budget {
 	return &Budget{ratio: ratio, perSecond: perSecond, spent: NewWindow(BudgetSpan)}
 }
 
+// inherit has b count together with another, against its own bounds: what was spent is
+// spent, and what either spends from now on.
+func (b *Budget) inherit(from *Budget) { b.spent = from.spent }
+
 // Request counts a first attempt.
 func (b *Budget) Request(now Instant) { b.spent.Add(now, 1, 0) }
 

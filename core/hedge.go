@@ -52,7 +52,7 @@ func NewHedge(percentile float64, minDelay time.Duration, maxRatio float64) *Hed
 	return &Hedge{
 		minDelay: minDelay,
 		budget:   NewBudget(maxRatio, 0),
-		first:    tail{percentile: percentile, least: uint64(max(20, math.Ceil(1/(1-percentile))))},
+		first:    newTail(percentile, uint64(max(20, math.Ceil(1/(1-percentile))))),
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 
 // NewHung returns a Hung that takes nothing for hung before least, above 0.
 func NewHung(least time.Duration) *Hung {
-	return &Hung{least: least, usual: tail{percentile: hungUsual, least: hungSamples}}
+	return &Hung{least: least, usual: newTail(hungUsual, hungSamples)}
 }
 
 // Delay is how long an attempt that has to be answered within a bound (0 for none) may be

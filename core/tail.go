@@ -11,10 +11,15 @@ type tail struct {
 	percentile float64
 	least      uint64 // samples before it is known
 
-	recent recent
+	recent *recent      // what it is of; more than one may be
 	next   atomic.Int64 // the Instant from which it is to be taken anew
 	busy   atomic.Bool  // somebody is at it
 	value  atomic.Int64 // 0 while it is not known
+}
+
+// newTail returns a tail of nothing yet.
+func newTail(percentile float64, least uint64) tail {
+	return tail{percentile: percentile, least: least, recent: new(recent)}
 }
 
 // tailEvery is how often the percentile is taken: some 400 buckets are read for it.

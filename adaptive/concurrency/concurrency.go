@@ -78,6 +78,9 @@ type rule interface {
 	dropped(limit float64) float64
 	// late reports whether a latency in seconds is as good as a drop.
 	late(seconds float64) bool
+	// inherit reports whether the other is a rule of the same kind, and takes over what
+	// that has learned. It is called under both limiters' locks.
+	inherit(from rule) bool
 }
 
 // Limiter is a core.Limiter that moves. Safe for concurrent use; its lock is held for

@@ -12,11 +12,13 @@ import (
 type Gate struct {
 	limiter  core.Limiter
 	dry      bool
-	inFlight atomic.Int64
+	inFlight *atomic.Int64 // shared with the gates whose place this one has taken
 }
 
 // NewGate returns a gate; dry for a dry run.
-func NewGate(l core.Limiter, dry bool) *Gate { return &Gate{limiter: l, dry: dry} }
+func NewGate(l core.Limiter, dry bool) *Gate {
+	return &Gate{limiter: l, dry: dry, inFlight: new(atomic.Int64)}
+}
 
 // Limiter implements core.Limited.
 func (g *Gate) Limiter() core.Limiter { return g.limiter }

@@ -62,6 +62,14 @@ func NewAcceptRatio(k float64, window time.Duration, most float64) (*AcceptRatio
 	return r, nil
 }
 
+// Inherit implements core.Heir: over the same window what was counted counts, whatever k is,
+// and both count together from now on; over another it begins anew. from may be at work.
+func (r *AcceptRatio) Inherit(_ core.Instant, from any) {
+	if old, ok := from.(*AcceptRatio); ok && old.counts[0].Span() == r.counts[0].Span() {
+		r.counts = old.counts
+	}
+}
+
 // Admit implements core.Shedder.
 func (r *AcceptRatio) Admit(now core.Instant, priority uint8, src rand.Source) bool {
 	if due := r.due.Load(); int64(now) >= due && r.due.CompareAndSwap(due, int64(now.Add(every))) {

@@ -296,3 +296,33 @@ func BenchmarkAcceptRatio(b *testing.B) {
 		pass(r, now, 1, &key, true)
 	}
 }
+
+// What was counted over the same window counts, whatever k is, and both count together from
+// then on; over another window it begins anew.
+func TestInheritRatio(t *testing.T) {
+	fill := func(r *shed.AcceptRatio, n int) {
+		for range n {
+			r.Begun(0, 1)
+		}
+	}
+	old := ratio(t, time.Minute, 1)
+	fill(old, 10)
+	for window, want := range map[time.Duration]float64{time.Minute: 15, time.Hour: 5} {
+		next, err := shed.NewAcceptRatio(3, window, 0.5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.Inherit(0, old)
+		fill(next, 5)
+		if got := next.State(0); got.Requests != want || got.Reject != 0.5 {
+			t.Errorf("window of %v: got %+v, want %v requests, and at most half turned away", window, got, want)
+		}
+	}
+	if got := old.State(0).Requests; got != 15 {
+		t.Errorf("the one before: got %v requests, want 15: it counts what comes after, too", got)
+	}
+	old.Inherit(0, "no shedder")
+	if got := old.State(0).Requests; got != 15 {
+		t.Errorf("after what is no shedder: got %v requests, want 15", got)
+	}
+}

@@ -24,9 +24,9 @@ type Concurrency struct {
 	// that is ten thousand a second (Little's law). Only for fixed.
 	Limit int `yaml:"limit,omitempty" doc:"requests in progress at once, 1 to 1000000; only for fixed"`
 
-	// Initial is the limit to start from, Min to Max. Default 20, as in Netflix's
-	// limiters, or what Min and Max leave of that. Not for fixed, as all that
-	// follow to Samples.
+	// Initial is the limit to start from, Min to Max; a reload goes on from what was
+	// found. Default 20, as in Netflix's limiters, or what Min and Max leave of that.
+	// Not for fixed, as all that follow to Samples.
 	Initial int `yaml:"initial,omitempty" doc:"limit to start from; not for fixed"`
 
 	// Min is the lowest limit, 1 to 1000000. Default 1: more would leave as many

@@ -74,6 +74,77 @@ func TestReloadInheritsWhatWasLearned(t *testing.T) {
 	}
 }
 
+// A limit in flight holds across a reload that makes another router: who is in progress by the
+// one before has its place still, and gives it back.
+func TestReloadKeepsPlaces(t *testing.T) {
+	arrived, let := make(chan struct{}, 1), make(chan struct{})
+	slow := backend(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			arrived <- struct{}{}
+			<-let
+		}
+	})
+	f := &source{}
+	write := func(limit, budget string) {
+		f.write(oneListener+"pools: [{name: web, endpoints: [%q], %s, retries: {budget_ratio: %s}}]", slow, limit, budget)
+	}
+	for _, limit := range []string{"concurrency: {name: fixed, limit: 1}", "endpoint_concurrency: {name: fixed, limit: 1}"} {
+		write(limit, "0.1")
+		s := serveFile(t, f, io.Discard)
+		first := s.ask(s.public() + "/slow")
+		witness.Await(t, "request at the endpoint", arrived)
+		before := serve.Router(s.Server, "web")
+		write(limit, "0.2")
+		reload(t, s)
+		if serve.Router(s.Server, "web") == before {
+			t.Fatal("the router is the same")
+		}
+		s.get(s.public()).want(t, limit+", with one in progress since before", 503, "")
+		let <- struct{}{}
+		witness.Await(t, "the slow answer", first).want(t, "the one in progress", 200, "")
+		witness.Eventually(t, "the place is free", func() bool { return s.get(s.public()).status == 200 })
+	}
+}
+
+// What a limiter has found stays when other policies of its pool change, and within its bounds
+// when those do. Here it is a tenth less for each answer that says there is too much.
+func TestReloadKeepsLimits(t *testing.T) {
+	busy := backend(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(503)
+	})
+	f := &source{}
+	write := func(settings string) {
+		f.write(oneListener+"pools: [{name: web, endpoints: [%q], breaker: {enabled: false}, %s}]", busy, settings)
+	}
+	write("retries: {attempts: 1}, concurrency: {name: aimd, initial: 100}, endpoint_concurrency: {name: aimd, initial: 200}")
+	s := serveFile(t, f, io.Discard)
+	s.get(s.public())
+	for _, c := range []struct {
+		settings       string
+		pool, endpoint int
+	}{
+		{"panic_threshold: 0.4, concurrency: {name: aimd, initial: 100}, endpoint_concurrency: {name: aimd, initial: 200}", 90, 180},
+		{"concurrency: {name: aimd, initial: 10, max: 80}, endpoint_concurrency: {name: aimd, min: 190, initial: 200}", 80, 190},
+		{"concurrency: {name: vegas, initial: 30}", 30, 0},
+		{"concurrency: {name: vegas, initial: 40}, endpoint_concurrency: {name: fixed, limit: 5}", 30, 5},
+	} {
+		write(c.settings)
+		reload(t, s)
+		r := serve.Router(s.Server, "web")
+		if got := r.Admission().Limiter().Limit(); got != c.pool {
+			t.Errorf("%s: limit of the pool: got %d, want %d", c.settings, got, c.pool)
+		}
+		endpoint := 0
+		if l := r.View().Members[0].Limiter(); l != nil {
+			endpoint = l.Limit()
+		}
+		if endpoint != c.endpoint {
+			t.Errorf("%s: limit of the endpoint: got %d, want %d", c.settings, endpoint, c.endpoint)
+		}
+	}
+}
+
 // The files that a pool names are read again when they have changed, although its settings
 // have not: the proxy shows its new certificate, and believes the new authority. Otherwise
 // the connections stay. A request in progress finishes on the connection that it is on.

@@ -24,8 +24,8 @@ var ErrNothingToReload = errors.New("nothing to reload: the proxy runs without a
 //
 // What stays the same keeps what it has learned: a pool whose policies are the same
 // keeps its router, its connections and its checks, and its endpoints stay members by
-// their keys. In a pool whose policies have changed, what is known of an endpoint is
-// kept as far as the new parts can take it over. A rate limit whose settings are the same
+// their keys. In a pool whose policies have changed, what is known of an endpoint, what limits
+// have found and what was spent on retries is kept as far as the new parts can take it over. A rate limit whose settings are the same
 // keeps its buckets, and a listener stays open.
 func (s *Server) Reload() error {
 	s.mu.Lock()
