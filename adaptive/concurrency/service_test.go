@@ -3,6 +3,7 @@ package concurrency_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -149,15 +150,41 @@ func TestWorkThatDiffersByItself(t *testing.T) {
 	}
 }
 
+// The mix changes for good: instead of one request in ten three take sixteen times as long, and
+// instead of 14 of 40 servers 31 are busy. A limiter that does not know what was asked may take
+// that for a queue; it has to find out soon that it is none. What is refused in five minutes is
+// the median of eleven.
+func TestWhenTheMixChanges(t *testing.T) {
+	for name, make := range moving {
+		var refused []float64
+		for seed := range uint64(11) {
+			s := newService(make(20), 40, 0)
+			key, long := core.NewKey(seed), 0.1
+			s.takes = func(core.Instant) time.Duration { return time.Duration(mixed(&key, long) * 1e9) }
+			s.arrive(minutes(1), 700, &key)
+			s.refused, long = 0, 0.3
+			s.arrive(minutes(6), 700, &key)
+			refused = append(refused, float64(s.refused)/210_000)
+		}
+		slices.Sort(refused)
+		if got := refused[5]; got > 0.025 {
+			t.Errorf("%s: got %.1f %% refused, want at most 2.5", name, 100*got)
+		}
+	}
+}
+
+// mixed is how many seconds exponential work takes: 8 ms, and a share of it 128 ms.
+func mixed(key *core.Key, long float64) float64 {
+	mean := 0.008
+	if key.Float64() < long {
+		mean = 0.128
+	}
+	return -math.Log(key.Float64()) * mean
+}
+
 // works are laws of work with a mean of 20 ms, in seconds.
 var works = map[string]func(*core.Key) float64{
-	"one in ten sixteen times as long": func(key *core.Key) float64 {
-		mean := 0.008
-		if key.Float64() < 0.1 {
-			mean = 0.128
-		}
-		return -math.Log(key.Float64()) * mean
-	},
+	"one in ten sixteen times as long": func(key *core.Key) float64 { return mixed(key, 0.1) },
 	"a Pareto tail of index 1.3 over three decades": func(key *core.Key) float64 {
 		const alpha, least = 1.3, 0.00528
 		return least * math.Pow(1-key.Float64()*(1-math.Pow(1000, -alpha)), -1/alpha)

@@ -39,8 +39,9 @@ type WeightsByReports struct {
 }
 
 // C3 are the settings of c3. The paper's rate control is not among them: where all endpoints
-// are at their bound its client lets the request wait, and a proxy would have to refuse it.
-// What bounds an endpoint here is the pool's endpoint_concurrency, with any strategy.
+// are at their bound its client lets the request wait, and a proxy would have to refuse it; as
+// a preference among endpoints it gained nothing (adaptive/README.md has what was tried). What
+// bounds an endpoint here is the pool's endpoint_concurrency, with any strategy.
 type C3 struct {
 	// Proxies is how many proxies share the endpoints, 1 to 10000: what one of them has
 	// pending stands for so many times as much. Default 1.
