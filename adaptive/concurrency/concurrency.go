@@ -70,13 +70,14 @@ func (s Settings) Validate() error {
 	return nil
 }
 
-// rule is what makes a limiter its own. It is called under the limiter's lock.
+// rule is what makes a limiter its own. It is called under the limiter's lock, but for late.
 type rule interface {
 	// update is the limit after a full window; it notes what it went by in state.
 	update(limit float64, w *window, state *core.LimiterState) float64
 	// dropped is the limit after a drop.
 	dropped(limit float64) float64
-	// late reports whether a latency in seconds is as good as a drop.
+	// late reports whether a latency in seconds is as good as a drop. It is called without
+	// a lock, and looks at settings alone.
 	late(seconds float64) bool
 	// inherit reports whether the other is a rule of the same kind, and takes over what
 	// that has learned. It is called under both limiters' locks.

@@ -2,7 +2,7 @@ package concurrency
 
 import "math"
 
-// point is one window.
+// point is one window: how many were in flight in the mean, answers a second, and seconds.
 type point struct{ inFlight, throughput, latency float64 }
 
 // history is the last windows that say something.
