@@ -1,6 +1,8 @@
 package adaptive_test
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,8 +75,7 @@ func inheriting(t *testing.T, change func(*config.Policies)) *core.Router {
 	p.Breaker.Jitter, p.Breaker.OpenFor, p.Breaker.MaxOpenFor = 0, 5*time.Second, time.Minute
 	p.Health = &config.Health{Interval: time.Second, Rise: 2, Fall: 1}
 	change(&p)
-	source := core.NewKey(1)
-	r, err := adaptive.Build(p, core.Driver{Source: &source})
+	r, err := adaptive.Build(p, core.Driver{Source: runtimeSource{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,5 +198,49 @@ func TestInheritC3(t *testing.T) {
 	next.Inherit(now, old)
 	if got, fresh := next.View().Members[0].Latency(now); !fresh || got < 0.49 || got > 0.51 {
 		t.Errorf("latency: got %v s, fresh %v; want 0.5 s", got, fresh)
+	}
+}
+
+// One router after the other takes the place of the one before while requests come and go by
+// all of them: nobody is in two places, or in none, when they have ended.
+func TestInheritAtWork(t *testing.T) {
+	build := func() *core.Router {
+		return inheriting(t, func(p *config.Policies) {
+			limiter, shed := config.NewConcurrency("correlated"), config.NewShed("accept-ratio")
+			limiter.Window, limiter.Samples = time.Microsecond, 1
+			p.Concurrency, p.EndpointConcurrency, p.Shed = &limiter, &limiter, &shed
+			p.Hedge = &config.Hedge{AfterPercentile: 0.9, MaxRatio: 0.1}
+		})
+	}
+	var present atomic.Pointer[core.Router]
+	present.Store(build())
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for i := range core.Instant(2000) {
+				now, q := i*core.Instant(time.Millisecond), new(core.Request)
+				if q.Start(now, present.Load(), true).Do != core.Try {
+					continue
+				}
+				q.Answered(now+1000, 0, core.Sample{Outcome: core.Success, FirstAnswer: 1000}, false)
+				q.Finished(now+1000, 0, core.Sample{Outcome: core.Success})
+			}
+		})
+	}
+	first := present.Load()
+	for range 50 {
+		next := build()
+		next.Inherit(0, present.Load())
+		present.Store(next)
+	}
+	all.Wait()
+	last := present.Load()
+	if inFlight, waiting := last.Admission().InFlight(); inFlight != 0 || waiting != 0 || last.Admission() != first.Admission() {
+		t.Errorf("at the end: got %d in flight and %d waiting, by the same admission %v; want nobody, and the same", inFlight, waiting, last.Admission() == first.Admission())
+	}
+	for _, m := range last.View().Members {
+		if got := m.Verdict(0); got != core.Ready {
+			t.Errorf("%s: got %v, want ready: nothing is in flight", m.Key, got)
+		}
 	}
 }
