@@ -57,6 +57,7 @@ type Picker struct {
 	latency   bool
 	threshold float64
 	turns     pick.WeightedRoundRobin // of fallback
+	begun     atomic.Bool             // they have, anywhere: what proxies that have just started learn of first is not the same for all
 	robin     pick.RoundRobin         // of panic
 	now       atomic.Uint32           // mode and reason in force
 
@@ -110,6 +111,9 @@ func (p *Picker) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Sour
 	case core.Panic:
 		c, ok = p.anyone(v, inside, a, now, src)
 	case core.Fallback:
+		if !p.begun.Load() && p.begun.CompareAndSwap(false, true) {
+			p.turns.Begin(src)
+		}
 		c, ok = p.turns.Pick(&inside.turns, a, now, src)
 	default:
 		return p.own.Pick(&inside.own, a, now, src)

@@ -1,6 +1,7 @@
 package fallback_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -162,6 +163,36 @@ func (last) Pick(v *core.View, _ *core.Ask, _ core.Instant, _ rand.Source) (core
 	return core.Choice{Slot: len(v.Members) - 1}, true
 }
 
+// drawn is a source that draws the same number again and again.
+type drawn uint64
+
+func (d drawn) Uint64() uint64 { return uint64(d) }
+
+// The turns of fallback begin anywhere, so that proxies which start together do not all ask the
+// same members first; and they begin once.
+func TestTurnsBeginAnywhere(t *testing.T) {
+	for number, want := range map[drawn][]int{0: {0, 1, 2, 0}, 2: {1, 2, 0, 1}, 4: {2, 0, 1, 2}, math.MaxUint64: {1, 2, 0, 1}} {
+		p := fallback.New(last{}, goesLatency, threshold)
+		r := core.NewRouter(core.Config{
+			Driver: core.Driver{Source: number},
+			Picker: p,
+			Equip:  func(*core.Member) core.Parts { return core.Parts{} },
+		})
+		if err := r.Update(0, []core.Endpoint{{Key: "0", Weight: 1}, {Key: "1", Weight: 1}, {Key: "2", Weight: 1}}); err != nil {
+			t.Fatal(err)
+		}
+		p.Survey(0, thin)
+		var got []int
+		for range want {
+			c, _ := p.Pick(r.View(), &core.Ask{}, 0, number)
+			got = append(got, c.Slot)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("drawn %d: turns (-want +got):\n%s", number, diff)
+		}
+	}
+}
+
 // Each mode chooses in its own way, and says so.
 func TestPick(t *testing.T) {
 	verdicts := []core.Verdict{core.Ready, core.Barred, core.Ready, core.Full, core.Drained}
@@ -191,7 +222,7 @@ func TestPick(t *testing.T) {
 		p.Survey(0, c.survey)
 		var slots []int
 		for range c.slots {
-			got, ok := p.Pick(r.View(), &core.Ask{}, 0, nil)
+			got, ok := p.Pick(r.View(), &core.Ask{}, 0, drawn(0))
 			if !ok {
 				t.Fatalf("pick in %s: got nobody", mode(p))
 			}
@@ -256,7 +287,7 @@ func TestPlans(t *testing.T) {
 		p.Survey(0, c.survey)
 		var got [3]int
 		for range 80 {
-			choice, ok := p.Pick(r.View(), &core.Ask{}, 0, nil)
+			choice, ok := p.Pick(r.View(), &core.Ask{}, 0, drawn(0))
 			if !ok {
 				t.Fatalf("pick in %s: got nobody", mode(p))
 			}

@@ -29,6 +29,10 @@ func (*WeightedRoundRobin) Plan(v *core.View) any {
 	return newSchedule(list)
 }
 
+// Begin has the next turn be any one, each as likely as the others: of several proxies not all
+// are to begin with the same members.
+func (p *WeightedRoundRobin) Begin(src rand.Source) { p.turn.Store(src.Uint64() >> 1) }
+
 // Pick implements core.Picker.
 func (p *WeightedRoundRobin) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Source) (core.Choice, bool) {
 	s, _ := v.Plan.(*schedule)
