@@ -46,13 +46,13 @@ func TestLatenessReachesTheEstimator(t *testing.T) {
 	const sec = core.Instant(time.Second)
 	for name, c := range map[string]struct {
 		change       func(*config.Strategy)
-		late, silent float64 // seconds: after an answer of 1 s, and with one owed for 1 s more
+		late, silent float64 // seconds: after an answer of 1 s, and with two owed for 1 s more
 	}{
-		"as shipped": {func(*config.Strategy) {}, 0.25, 0.25},
+		"as shipped": {func(*config.Strategy) {}, 0.2, 0.2},
 		"outlier":    {func(s *config.Strategy) { s.Outlier = 2 }, 0.15, 0.4},
 		"no outlier": {func(s *config.Strategy) { s.Outlier = 0 }, 0.55, 0.55},
-		"grace":      {func(s *config.Strategy) { s.Grace = 1 }, 0.25, 0.75},
-		"no grace":   {func(s *config.Strategy) { s.Grace = 0 }, 0.25, 1},
+		"grace":      {func(s *config.Strategy) { s.Grace = 1 }, 0.2, 0.8},
+		"no grace":   {func(s *config.Strategy) { s.Grace = 0 }, 0.2, 1},
 	} {
 		r, m := guarded(t, 1, func(p *config.Policies) {
 			p.Strategy = config.NewStrategy("p2c-ewma")
@@ -63,12 +63,16 @@ func TestLatenessReachesTheEstimator(t *testing.T) {
 		if got, _ := m.Latency(sec); math.Abs(got-c.late) > 1e-3 {
 			t.Errorf("%s: an answer of a second makes %v s, want %v s", name, got, c.late)
 		}
-		var l core.Lease
-		r.Begin(sec, &core.Ask{}, &l)
-		if got := m.Cost(2*sec) / 2; math.Abs(got-c.silent) > 1e-2 {
+		var two [2]core.Lease
+		for i := range two {
+			r.Begin(sec, &core.Ask{}, &two[i])
+		}
+		if got := m.Cost(2*sec) / 3; math.Abs(got-c.silent) > 1e-2 {
 			t.Errorf("%s: a second of silence costs %v s, want %v s", name, got, c.silent)
 		}
-		l.Settle(2*sec, core.Sample{Outcome: core.Abandoned})
+		for i := range two {
+			two[i].Settle(2*sec, core.Sample{Outcome: core.Abandoned})
+		}
 	}
 }
 

@@ -53,11 +53,17 @@ func (d *debt) answered(now core.Instant) {
 // end notes that an attempt is over that was not answered.
 func (d *debt) end() { d.word.Add(^uint64(0)) }
 
-// age is how long the member has owed an answer without giving any, in seconds; 0 when it
-// owes none.
+// telling is how many answers a member has to owe for its silence to say something. One may
+// well be a long one, beside which others would be answered; that nothing comes of two, each
+// of which might have been short, is no chance any more. Who hangs is given one attempt more
+// for it: idle ones are asked before a member that owes one anyway.
+const telling = 2
+
+// age is how long the member has owed answers without giving any, in seconds; 0 when it owes
+// fewer than are telling.
 func (d *debt) age(now core.Instant) float64 {
 	word := d.word.Load()
-	if word&debtMask == 0 {
+	if word&debtMask < telling {
 		return 0
 	}
 	ticks := (uint64(now>>debtTick) - word>>debtBits) & debtTicks

@@ -22,9 +22,11 @@
 //     nothing (linkerd2-proxy and brpc project, too; Finagle and tower decay to
 //     zero, which makes every idle member look free). An L near the median counts as the
 //     median: members that are equal but for chance are told apart by what is pending.
-//   - silence is how long the member has owed an answer without giving any: a member
-//     that hangs is seen by it long before a timeout, and within the grace it is no news.
-//     Attempts count for it until their first answer only; a stream is load, not lateness.
+//   - silence is how long the member has owed two answers, or more, without giving any: a
+//     member that hangs is seen by it long before a timeout, and within the grace it is no
+//     news. Attempts count for it until their first answer only; a stream is load, not
+//     lateness. One that is owed may be a long one: a member that works on it beside others
+//     would be left alone for nothing.
 //   - pending is the member's attempts leased and not settled.
 //   - ramp grows from a tenth to 1 after a member has come into use, where that is wanted.
 //
@@ -171,15 +173,15 @@ func (e *Estimator) level(latency, median float64) float64 {
 	return latency
 }
 
-// late is how much longer than there is to be expected the member has owed an answer without
+// late is how much longer than there is to be expected the member has owed answers without
 // giving any, in seconds: beyond Grace times the latency it is taken for. Not above 0 while
 // that is not so.
 func (e *Estimator) late(now core.Instant, latency float64) float64 {
 	return e.owed(now) - e.settings.Grace*latency
 }
 
-// owed is how long the member has owed an answer without giving any, in seconds; 0 when it
-// owes none.
+// owed is how long the member has owed answers without giving any, in seconds; 0 when it
+// owes fewer than are telling.
 func (e *Estimator) owed(now core.Instant) float64 {
 	if !e.settings.Age {
 		return 0

@@ -149,11 +149,12 @@ func TestGrace(t *testing.T) {
 	r := rigWith(t, with(func(s *ewma.Settings) { s.Grace = 4 }), "a")
 	r.answer(t, sec, 0, 100*time.Millisecond, ok)
 	r.begin(t, sec, 0)
+	r.begin(t, sec, 0)
 	for _, step := range []struct {
 		after core.Instant
 		want  float64
 	}{{0, 0.1}, {400 * ms, 0.1}, {500 * ms, 0.1}, {600 * ms, 0.2}, {2400 * ms, 2}} {
-		near(t, "cost", r.member(0).Cost(sec+step.after), 2*step.want)
+		near(t, "cost", r.member(0).Cost(sec+step.after), 3*step.want)
 		p, _ := r.View().Members[0].Explain(sec + step.after)
 		if want := max(0, step.after.Sub(0).Seconds()-0.4); math.Abs(p.Silence-want) > 1e-4 {
 			t.Errorf("silence after %v: told as %v s, want %v s", step.after, p.Silence, want)

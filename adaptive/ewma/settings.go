@@ -28,11 +28,11 @@ type Settings struct {
 	Penalty time.Duration
 	// Peak: a sample above the estimate replaces it at once (Finagle, tower, linkerd).
 	Peak bool
-	// Age: a member that owes an answer is at least as slow as it has owed it for, beyond
-	// Grace.
+	// Age: a member that owes two answers, or more, is at least as slow as it has owed them
+	// without giving any, beyond Grace.
 	Age bool
-	// Grace is how many times what it takes a member may owe an answer for before that
-	// counts. 0: none.
+	// Grace is how many times what it takes a member may owe answers for before that counts.
+	// 0: none.
 	Grace float64
 	// Drift: an estimate that is not confirmed drifts to the pool's median.
 	Drift bool

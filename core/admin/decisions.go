@@ -77,7 +77,7 @@ type parts struct {
 	Estimate *float64 `json:"estimate_seconds"` // as of the last sample
 	Idle     *float64 `json:"idle_seconds"`     // since that
 	Median   *float64 `json:"median_seconds"`   // of the pool
-	Silence  *float64 `json:"silence_seconds"`  // for so long an answer is owed
+	Silence  *float64 `json:"silence_seconds"`  // for so long answers are owed without any
 	Ramp     *float64 `json:"ramp"`             // slow start, up to 1
 	Strain   *float64 `json:"strain"`           // by the endpoint's report of its load, from 1
 	Fresh    bool     `json:"fresh"`

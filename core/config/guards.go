@@ -22,8 +22,9 @@ type Guards struct {
 	Near float64 `yaml:"near,omitempty" doc:"how far from the median, as a share of it, a latency counts as the median; 0: every difference counts"`
 
 	// Outlier is how many times what its endpoint, or the median, takes an answer may count
-	// as; 0 or 1 to 1000. Default 4, which cuts off 2 % of exponential times, and most of the
-	// variance of those with a heavy tail; 0: it counts as its time. Not with peak, which
+	// as; 0 or 1 to 1000. Default 3, which cuts off 5 % of exponential times, and most of the
+	// variance of those with a heavy tail (rogue-requests: within 2 % of least-requests, with 4
+	// within 4 %); 0: it counts as its time. Not with peak, which
 	// sees every latency.
 	Outlier float64 `yaml:"outlier,omitempty" doc:"how many times what its endpoint or the median takes an answer counts as at most; 0: as its time. Not with peak"`
 
@@ -35,11 +36,12 @@ type Guards struct {
 	// Default false.
 	Peak bool `yaml:"peak,omitempty" doc:"whether a latency above the estimate replaces it at once"`
 
-	// Age takes an endpoint for at least as slow as it has owed an answer for, beyond the
-	// grace. Default true.
-	Age bool `yaml:"age,omitempty" doc:"whether an endpoint that owes an answer is at least as slow as it has owed it for, beyond the grace"`
+	// Age takes an endpoint that owes two answers, or more, for at least as slow as it has
+	// owed them without giving any, beyond the grace. One that is owed may be a long one.
+	// Default true.
+	Age bool `yaml:"age,omitempty" doc:"whether an endpoint that owes two answers is at least as slow as it has owed them for, beyond the grace"`
 
-	// Grace is how many times what it takes an endpoint may owe an answer for before that
+	// Grace is how many times what it takes an endpoint may owe answers for before that
 	// counts, 0 to 1000. Default 4: of exponential times one in 150 is longer than five
 	// times the mean, where the silence begins to outweigh the latency.
 	Grace float64 `yaml:"grace,omitempty" doc:"how many times what it takes an endpoint may owe an answer for before its age counts"`
@@ -83,7 +85,7 @@ type Guards struct {
 // defaultGuards are what the lab has found best; adaptive/README.md has the table.
 func defaultGuards() Guards {
 	return Guards{
-		Samples: 10, Near: 0.1, Outlier: 4, Penalty: 5 * time.Second, Age: true, Grace: 4, Drift: true, Seed: true,
+		Samples: 10, Near: 0.1, Outlier: 3, Penalty: 5 * time.Second, Age: true, Grace: 4, Drift: true, Seed: true,
 		ScanUpTo: 1000, MostChoices: maxChoices, Trust: true,
 	}
 }
