@@ -64,7 +64,9 @@ func nobody(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	c, err := net.Dial("tcp", l.Addr().String())
+	// Bound on its own: ports that connections are given may be those of others, to elsewhere.
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}
+	c, err := d.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
