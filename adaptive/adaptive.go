@@ -50,7 +50,7 @@ func drawn(s config.Strategy) core.Picker {
 // estimation are the settings of the estimators of one pool.
 func estimation(s config.Strategy) ewma.Settings {
 	return ewma.Settings{
-		Decay: s.Decay, Samples: s.Samples, Near: s.Near, Outlier: s.Outlier, Penalty: s.Penalty, Peak: s.Peak,
+		Decay: s.Decay, Samples: s.Samples, Near: s.Near, Outlier: s.Outlier, Penalty: s.Penalty, Aside: s.Aside, Peak: s.Peak,
 		Age: s.Age, Grace: s.Grace, Drift: s.Drift, Explore: s.Explore, Seed: s.Seed, Ramp: s.SlowStart,
 	}
 }

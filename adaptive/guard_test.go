@@ -310,3 +310,34 @@ func TestHungReachesThePolicy(t *testing.T) {
 		t.Errorf("hung after 3s: got %v, %v", d, ok)
 	}
 }
+
+// What is made of a failure is as the settings have it: after three answers of 100 ms, an hour
+// after the pool began.
+func TestFailuresReachTheEstimator(t *testing.T) {
+	const hour = core.Instant(time.Hour)
+	for name, c := range map[string]struct {
+		change      func(*config.Strategy)
+		cost, aside float64 // seconds
+	}{
+		"as shipped": {func(*config.Strategy) {}, 3, 3},
+		"no aside":   {func(s *config.Strategy) { s.Aside = false }, 1.325, 0},
+		"no penalty": {func(s *config.Strategy) { s.Penalty = 0 }, 0.075, 0},
+	} {
+		r, m := guarded(t, 1, func(p *config.Policies) {
+			p.Strategy = config.NewStrategy("p2c-ewma")
+			c.change(&p.Strategy)
+		})
+		for range 3 {
+			attempt(t, r, hour, core.Success, 100*time.Millisecond)
+		}
+		now := hour.Add(100 * time.Millisecond)
+		attempt(t, r, now, core.ServerError, 0)
+		p, _ := m.Explain(now)
+		if math.Abs(p.Aside-c.aside) > 1e-2 {
+			t.Errorf("%s: stands aside for %v s, want %v s", name, p.Aside, c.aside)
+		}
+		if got := m.Cost(now); math.Abs(got-c.cost) > 1e-2 {
+			t.Errorf("%s: costs %v s, want %v s", name, got, c.cost)
+		}
+	}
+}

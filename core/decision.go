@@ -49,9 +49,10 @@ type CostParts struct {
 	Median   float64 // of the pool; 0 while it is not known
 	Latency  float64 // what the cost goes by of these three
 	Silence  float64 // how long it has owed answers, beyond its grace; 0 while that says nothing
+	Aside    float64 // how long yet it is to stand aside, since it has failed
 	Ramp     float64 // the share of its traffic that it is to get, above 0 to 1
 	Strain   float64 // what the cost is multiplied by for the use of itself that it reports; 1 without a report
-	Known    bool    // it has had a sample; without, all but Cost, Median, Ramp and Strain is 0
+	Known    bool    // it has had a sample; without, all but Cost, Median, Aside, Ramp and Strain is 0
 	Fresh    bool    // the last sample is recent enough to be trusted
 }
 

@@ -77,6 +77,7 @@ func (e *ClassedEstimator) EndOf(class uint8, now core.Instant, s core.Sample) {
 // learnOf takes in what a sample of a class stands for.
 func (e *ClassedEstimator) learnOf(class uint8, now core.Instant, s core.Sample) {
 	if x, ok := e.taught(s); ok {
+		e.heed(now, s)
 		if !s.Outcome.Failed() {
 			x = e.classes.alike(class, now, s.Outcome, x)
 		}

@@ -12,7 +12,7 @@
 // decay time, or longer where a pool's members are asked so rarely that fewer than so many
 // samples would be remembered. The cost of one more attempt is
 //
-//	max(L, silence - grace·L) · (pending + 1) / ramp   seconds
+//	max(L, silence - grace·L, aside) · (pending + 1) / ramp   seconds
 //
 // where
 //
@@ -27,6 +27,8 @@
 //     news. Attempts count for it until their first answer only; a stream is load, not
 //     lateness. One that is owed may be a long one: a member that works on it beside others
 //     would be left alone for nothing.
+//   - aside is for how long yet it is to stand aside, since it has failed and not answered
+//     well from then on.
 //   - pending is the member's attempts leased and not settled.
 //   - ramp grows from a tenth to 1 after a member has come into use, where that is wanted.
 //
@@ -72,12 +74,12 @@ type Estimator struct {
 	// is not known. To project takes as long as all the rest of a decision about a
 	// member, and changes next to nothing within a small part of the memory.
 	taken    atomic.Uint64
-	holds    uint32        // ticks for which taken holds
+	stands   stands
 	varies   atomic.Uint32 // float32 bits of Variation; 0 while nothing is known
+	decay    float32       // seconds
 	debt     debt
 	asked    atomic.Int64 // the Instant of the last attempt; kept only to explore
 	member   *core.Member
-	decay    float64   // seconds
 	settings *Settings // of all the pool, so that they are at hand
 }
 
@@ -90,16 +92,16 @@ func New(m *core.Member, s *Settings) *Estimator {
 }
 
 func (e *Estimator) set(m *core.Member, s *Settings) {
-	e.member, e.settings, e.decay = m, s, s.Decay.Seconds()
-	e.holds = uint32(s.Decay >> tickBits / holdsFor)
+	e.member, e.settings, e.decay = m, s, float32(s.Decay.Seconds())
 }
 
 // memory is the time constant in force, in seconds.
 func (e *Estimator) memory() float64 {
+	decay := float64(e.decay)
 	if e.settings.Samples == 0 {
-		return e.decay
+		return decay
 	}
-	return min(max(e.decay, float64(e.settings.Samples)*e.member.Pool().Interval()), MaxStretch*e.decay)
+	return min(max(decay, float64(e.settings.Samples)*e.member.Pool().Interval()), MaxStretch*decay)
 }
 
 // Cost implements core.Estimator.
@@ -115,6 +117,9 @@ func (e *Estimator) Cost(now core.Instant) float64 {
 	}
 	if late := e.late(now, latency); late > latency {
 		latency = late
+	}
+	if aside := e.stands.aside(now); aside > latency {
+		latency = aside
 	}
 	cost := latency * float64(e.member.Pending()+1)
 	if e.settings.Ramp == 0 {
@@ -153,7 +158,7 @@ func (e *Estimator) takenFor(now core.Instant) (seconds float64, known bool) {
 // held is what the member was taken for lately; false where that holds no more.
 func (e *Estimator) held(now core.Instant) (seconds float64, known bool) {
 	taken := e.taken.Load()
-	return float64(math.Float32frombits(uint32(taken >> 32))), taken != 0 && uint32(now>>tickBits)-uint32(taken) < e.holds
+	return float64(math.Float32frombits(uint32(taken >> 32))), taken != 0 && uint32(now>>tickBits)-uint32(taken) < uint32(e.settings.Decay>>tickBits/holdsFor)
 }
 
 // retake projects and levels the estimate anew; false while there is none.
@@ -254,6 +259,7 @@ func (e *Estimator) ended(s core.Sample) bool {
 // learn takes in what a sample stands for.
 func (e *Estimator) learn(now core.Instant, s core.Sample) {
 	if x, ok := e.taught(s); ok {
+		e.heed(now, s)
 		e.take(now, s.Outcome, x)
 	}
 }

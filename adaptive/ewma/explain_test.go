@@ -27,6 +27,7 @@ func settings(t *rapid.T) Settings {
 		Outlier: rapid.SampledFrom([]float64{0, 1, 4}).Draw(t, "outlier"),
 		Grace:   rapid.SampledFrom([]float64{0, 4}).Draw(t, "grace"),
 		Penalty: rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(t, "penalty"),
+		Aside:   rapid.Bool().Draw(t, "aside"),
 		Peak:    rapid.Bool().Draw(t, "peak"),
 		Age:     rapid.Bool().Draw(t, "age"),
 		Drift:   rapid.Bool().Draw(t, "drift"),
@@ -84,7 +85,7 @@ func check(t *rapid.T, m *core.Member, now core.Instant) {
 	if !p.Known || cost == 0 { // or it is neglected
 		return
 	}
-	if made := max(p.Latency, p.Silence) * float64(m.Pending()+1) / p.Ramp; math.Abs(made-cost) > 1e-9*cost {
+	if made := max(p.Latency, p.Silence, p.Aside) * float64(m.Pending()+1) / p.Ramp; math.Abs(made-cost) > 1e-9*cost {
 		t.Fatalf("%s: the parts %+v make %v, costs %v", m.Key, p, made, cost)
 	}
 }

@@ -28,6 +28,7 @@ func TestCostProperties(t *testing.T) {
 			Samples: rapid.IntRange(0, 50).Draw(rt, "samples"),
 			Near:    rapid.Float64Range(0, 0.9).Draw(rt, "near"),
 			Penalty: time.Duration(rapid.SampledFrom([]int64{0, 1e6, 5e9}).Draw(rt, "penalty")),
+			Aside:   yes.Draw(rt, "aside"),
 			Peak:    yes.Draw(rt, "peak"), Age: yes.Draw(rt, "age"), Drift: yes.Draw(rt, "drift"), Seed: yes.Draw(rt, "seed"),
 			Explore: time.Duration(rapid.SampledFrom([]int64{0, 1e6, 10e9}).Draw(rt, "explore")),
 			Ramp:    time.Duration(rapid.SampledFrom([]int64{0, 10e9}).Draw(rt, "ramp")),

@@ -26,6 +26,9 @@ type Settings struct {
 	// Penalty is the least that a failure counts as. 0: a failure counts as its time,
 	// and so a fast one as fast.
 	Penalty time.Duration
+	// Aside: who has failed stands aside until it has answered well, for at most the Penalty
+	// at a time, or for what came as Retry-After. Without effect without a Penalty.
+	Aside bool
 	// Peak: a sample above the estimate replaces it at once (Finagle, tower, linkerd).
 	Peak bool
 	// Age: a member that owes two answers, or more, is at least as slow as it has owed them

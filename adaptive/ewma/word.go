@@ -27,6 +27,9 @@ const (
 	least = 1e-9
 )
 
+// tick is the length of one in seconds.
+const tick = float64(1<<tickBits) / float64(time.Second)
+
 func pack(estimate float64, samples uint32, now core.Instant) uint64 {
 	bits := math.Float32bits(float32(max(estimate, least)))
 	return uint64(bits)<<32 | uint64(min(samples, counted))<<stampBits | uint64(now>>tickBits)&stamps
@@ -42,6 +45,5 @@ func unpack(word uint64, now core.Instant) (estimate, idle float64, samples uint
 	if ticks > stamps-ahead {
 		ticks = 0
 	}
-	const tick = float64(1<<tickBits) / float64(time.Second)
 	return float64(math.Float32frombits(uint32(word >> 32))), float64(ticks) * tick, uint32(word) >> stampBits
 }

@@ -78,6 +78,7 @@ type parts struct {
 	Idle     *float64 `json:"idle_seconds"`     // since that
 	Median   *float64 `json:"median_seconds"`   // of the pool
 	Silence  *float64 `json:"silence_seconds"`  // for so long answers are owed without any
+	Aside    *float64 `json:"aside_seconds"`    // for so long yet it stands aside, since it has failed
 	Ramp     *float64 `json:"ramp"`             // slow start, up to 1
 	Strain   *float64 `json:"strain"`           // by the endpoint's report of its load, from 1
 	Fresh    bool     `json:"fresh"`
@@ -127,7 +128,7 @@ func toldOf(c *core.Candidate) candidate {
 		told.Cost = finite(p.Cost)
 		told.Parts = &parts{
 			Latency: finite(p.Latency), Estimate: finite(p.Estimate), Idle: finite(p.Idle),
-			Median: finite(p.Median), Silence: finite(p.Silence), Ramp: finite(p.Ramp), Strain: finite(p.Strain), Fresh: p.Fresh,
+			Median: finite(p.Median), Silence: finite(p.Silence), Aside: finite(p.Aside), Ramp: finite(p.Ramp), Strain: finite(p.Strain), Fresh: p.Fresh,
 		}
 	}
 	return told

@@ -20,7 +20,7 @@ import (
 func (e *estimator) Explain(core.Instant) core.CostParts {
 	return core.CostParts{
 		Cost: e.cost, Latency: e.latency, Known: e.latency > 0, Fresh: e.fresh,
-		Estimate: 0.25, Idle: 1.5, Median: 0.125, Silence: 0.0625, Ramp: 0.5, Strain: 1.5,
+		Estimate: 0.25, Idle: 1.5, Median: 0.125, Silence: 0.0625, Aside: 0.75, Ramp: 0.5, Strain: 1.5,
 	}
 }
 
@@ -58,12 +58,12 @@ func TestDecisionsContract(t *testing.T) {
 	const want = `{"decisions":[` +
 		`{"time":"2026-03-01T11:00:02Z","pool":"web","route":"front","attempt":2,"mode":"adaptive","reason":"none","why":"none","winner":null,"considered":3,"candidates":[` +
 		`{"url":"http://user:xxxxx@a:80/?x=<&>","verdict":"full","pending":1,"weight":2,"score":0,"cost_seconds":0.5,"parts":` +
-		`{"latency_seconds":0.5,"estimate_seconds":0.25,"idle_seconds":1.5,"median_seconds":0.125,"silence_seconds":0.0625,"ramp":0.5,"strain":1.5,"fresh":true}},` +
+		`{"latency_seconds":0.5,"estimate_seconds":0.25,"idle_seconds":1.5,"median_seconds":0.125,"silence_seconds":0.0625,"aside_seconds":0.75,"ramp":0.5,"strain":1.5,"fresh":true}},` +
 		`{"url":"say \"b\"\n","verdict":"drained","pending":0,"weight":1,"score":0,"cost_seconds":null,"parts":null},` +
 		`{"url":"c:80","verdict":"barred","pending":0,"weight":1,"score":0,"cost_seconds":null,"parts":null}]},` +
 		`{"time":"2026-03-01T11:00:01.5Z","pool":"web","route":"front","attempt":1,"mode":"adaptive","reason":"none","why":"cheapest","winner":"http://user:xxxxx@a:80/?x=<&>","considered":3,"candidates":[` +
 		`{"url":"http://user:xxxxx@a:80/?x=<&>","verdict":"ready","pending":0,"weight":2,"score":0.25,"cost_seconds":0.5,"parts":` +
-		`{"latency_seconds":0.5,"estimate_seconds":0.25,"idle_seconds":1.5,"median_seconds":0.125,"silence_seconds":0.0625,"ramp":0.5,"strain":1.5,"fresh":true}},` +
+		`{"latency_seconds":0.5,"estimate_seconds":0.25,"idle_seconds":1.5,"median_seconds":0.125,"silence_seconds":0.0625,"aside_seconds":0.75,"ramp":0.5,"strain":1.5,"fresh":true}},` +
 		`{"url":"say \"b\"\n","verdict":"ready","pending":0,"weight":1,"score":1000000,"cost_seconds":null,"parts":null},` +
 		`{"url":"c:80","verdict":"barred","pending":0,"weight":1,"score":0,"cost_seconds":null,"parts":null}]}]}` + "\n"
 	if diff := cmp.Diff(want, w.Body.String()); diff != "" {

@@ -32,6 +32,12 @@ type Guards struct {
 	// load biaser; 0: a failure counts as its time.
 	Penalty time.Duration `yaml:"penalty,omitempty" doc:"the least that a failure counts as; 0: it counts as its time"`
 
+	// Aside has an endpoint that failed stand aside until it has answered well: for thirty
+	// times what an answer takes, twice as long each time it fails again, and for the
+	// penalty at most, or where it gave no answer at all. Default true. Without effect where
+	// there is no penalty.
+	Aside bool `yaml:"aside,omitempty" doc:"whether an endpoint that failed stands aside until it has answered well, for at most the penalty at a time"`
+
 	// Peak takes a latency above the estimate for the new estimate, as Finagle does.
 	// Default false.
 	Peak bool `yaml:"peak,omitempty" doc:"whether a latency above the estimate replaces it at once"`
@@ -85,7 +91,7 @@ type Guards struct {
 // defaultGuards are what the lab has found best; adaptive/README.md has the table.
 func defaultGuards() Guards {
 	return Guards{
-		Samples: 10, Near: 0.1, Outlier: 3, Penalty: 5 * time.Second, Age: true, Grace: 4, Drift: true, Seed: true,
+		Samples: 10, Near: 0.1, Outlier: 3, Penalty: 5 * time.Second, Aside: true, Age: true, Grace: 4, Drift: true, Seed: true,
 		ScanUpTo: 1000, MostChoices: maxChoices, Trust: true,
 	}
 }
@@ -97,6 +103,7 @@ func (g *Guards) derive(d Guards, has func(string) bool) {
 		"near":         func() { g.Near = d.Near },
 		"outlier":      func() { g.Outlier = d.Outlier },
 		"penalty":      func() { g.Penalty = d.Penalty },
+		"aside":        func() { g.Aside = d.Aside },
 		"peak":         func() { g.Peak = d.Peak },
 		"age":          func() { g.Age = d.Age },
 		"grace":        func() { g.Grace = d.Grace },

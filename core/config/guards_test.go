@@ -67,7 +67,7 @@ func TestGuardRules(t *testing.T) {
 // Guards belong to strategies that estimate latency, and of these to what they do.
 func TestGuardsOfNone(t *testing.T) {
 	for _, setting := range []string{
-		"samples: 1", "near: 0.1", "outlier: 2", "penalty: 1s", "peak: true", "age: true", "grace: 2", "drift: true", "explore: 1s", "seed: true",
+		"samples: 1", "near: 0.1", "outlier: 2", "penalty: 1s", "aside: true", "peak: true", "age: true", "grace: 2", "drift: true", "explore: 1s", "seed: true",
 		"slow_start: 1s", "classes: true", "scan_up_to: 1", "most_choices: 2", "trust: true",
 	} {
 		for _, name := range []string{"round-robin", "p2c-least-requests"} {
@@ -93,14 +93,14 @@ func TestGuardsOfNone(t *testing.T) {
 // What is mentioned is kept, whatever the default; the rest has the defaults of the
 // strategy that is named.
 func TestGuardsDerive(t *testing.T) {
-	all := Guards{7, 0.2, 2, time.Second, true, false, 3, false, time.Hour, false, time.Minute, true, 3, 4, false}
+	all := Guards{7, 0.2, 2, time.Second, false, true, false, 3, false, time.Hour, false, time.Minute, true, 3, 4, false}
 	for settings, want := range map[string]Strategy{
-		"samples: 7, near: 0.2, outlier: 2, penalty: 1s, peak: true, age: false, grace: 3, drift: false, explore: 1h, seed: false, slow_start: 1m, classes: true, scan_up_to: 3, most_choices: 4, trust: false": {
+		"samples: 7, near: 0.2, outlier: 2, penalty: 1s, aside: false, peak: true, age: false, grace: 3, drift: false, explore: 1h, seed: false, slow_start: 1m, classes: true, scan_up_to: 3, most_choices: 4, trust: false": {
 			Name: "p2c-ewma", Decay: 3 * time.Second, Guards: all, Choices: 2},
 		"name: ewma": {Name: "ewma", Decay: 3 * time.Second, Guards: Guards{
-			Samples: 10, Near: 0.1, Outlier: 3, Penalty: 5 * time.Second, Age: true, Grace: 4, Drift: true, Seed: true, Trust: true}},
+			Samples: 10, Near: 0.1, Outlier: 3, Penalty: 5 * time.Second, Aside: true, Age: true, Grace: 4, Drift: true, Seed: true, Trust: true}},
 		"samples: 0": {Name: "p2c-ewma", Decay: 3 * time.Second, Choices: 2, Guards: Guards{
-			Near: 0.1, Outlier: 3, Penalty: 5 * time.Second, Age: true, Grace: 4, Drift: true, Seed: true, ScanUpTo: 1000, MostChoices: 16, Trust: true}},
+			Near: 0.1, Outlier: 3, Penalty: 5 * time.Second, Aside: true, Age: true, Grace: 4, Drift: true, Seed: true, ScanUpTo: 1000, MostChoices: 16, Trust: true}},
 		"name: least-requests": {Name: "least-requests"},
 	} {
 		f, err := Parse("f", []byte("version: 1\npools: [{name: a, endpoints: [http://h], strategy: {"+settings+"}}]"))

@@ -15,7 +15,7 @@ import (
 // switches it off, or on where it is off by default; and its decay, three times as long as
 // the default. panic_threshold is the pool's.
 var Guards = []string{
-	"samples=0", "near=0", "outlier=0", "penalty=0s", "peak=true", "age=false", "grace=0", "drift=false", "explore=10s", "seed=false",
+	"samples=0", "near=0", "outlier=0", "penalty=0s", "aside=false", "peak=true", "age=false", "grace=0", "drift=false", "explore=10s", "seed=false",
 	"scan_up_to=0", "most_choices=2", "trust=false", "slow_start=10s", "classes=true", "decay=10s", "panic_threshold=0",
 }
 

@@ -97,9 +97,9 @@ func TestPrintAblation(t *testing.T) {
 	off.Breakers = Off
 	var b strings.Builder
 	PrintAblation(&b, []Ablation{table, off}, &Options{Subject: "ewma"})
-	const grid = "| scenario | endpoints | proxies | p99 ms | `samples=0` | `near=0` | `outlier=0` | `penalty=0s` | `peak=true` | `age=false` | `grace=0` | `drift=false` | `explore=10s` | `seed=false` | `scan_up_to=0` | `most_choices=2` | `trust=false` | `slow_start=10s` | `classes=true` | `decay=10s` | `panic_threshold=0` |\n" +
-		"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n" +
-		"| calm | 10 | 1 | 91.9 | = | **1.500 (1.400 to 1.600)** | = | = | = | = | = | = | = | = | = | = | = | = | = | = | = |\n"
+	const grid = "| scenario | endpoints | proxies | p99 ms | `samples=0` | `near=0` | `outlier=0` | `penalty=0s` | `aside=false` | `peak=true` | `age=false` | `grace=0` | `drift=false` | `explore=10s` | `seed=false` | `scan_up_to=0` | `most_choices=2` | `trust=false` | `slow_start=10s` | `classes=true` | `decay=10s` | `panic_threshold=0` |\n" +
+		"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n" +
+		"| calm | 10 | 1 | 91.9 | = | **1.500 (1.400 to 1.600)** | = | = | = | = | = | = | = | = | = | = | = | = | = | = | = | = |\n"
 	want := "p99 of ewma with one setting changed, over its p99 as it is, with the scenario's breakers.\n\n" + grid +
 		"\np99 of ewma with one setting changed, over its p99 as it is, without breakers.\n\n" + grid
 	if diff := cmp.Diff(want, b.String()); diff != "" {
