@@ -319,8 +319,8 @@ func TestFailuresReachTheEstimator(t *testing.T) {
 		change      func(*config.Strategy)
 		cost, aside float64 // seconds
 	}{
-		"as shipped": {func(*config.Strategy) {}, 3, 3},
-		"no aside":   {func(s *config.Strategy) { s.Aside = false }, 1.325, 0},
+		"as shipped": {func(*config.Strategy) {}, 1, 1},
+		"no aside":   {func(s *config.Strategy) { s.Aside = false }, 0.7, 0},
 		"no penalty": {func(s *config.Strategy) { s.Penalty = 0 }, 0.075, 0},
 	} {
 		r, m := guarded(t, 1, func(p *config.Policies) {

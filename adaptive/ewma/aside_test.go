@@ -17,12 +17,12 @@ var (
 	cut     = core.Sample{Outcome: core.Reset}
 )
 
-// known is a rig of five whose members take 10 ms, and whose median is known.
+// known is a rig of five whose members take 30 ms, and whose median is known.
 func known(t testing.TB, s ewma.Settings) *rig {
 	t.Helper()
 	r := rigWith(t, s, "a", "b", "c", "d", "e")
 	for slot := range 5 {
-		r.answer(t, sec, slot, 10*time.Millisecond, ok)
+		r.answer(t, sec, slot, 30*time.Millisecond, ok)
 	}
 	r.begin(t, sec, 1).Settle(sec, core.Sample{Outcome: core.Abandoned})
 	return r
@@ -38,7 +38,7 @@ func standsFor(t testing.TB, what string, m *core.Member, now core.Instant, want
 	}
 }
 
-// How long a member stands aside, of those that take 10 ms: for 300 ms at first.
+// How long a member stands aside, of those that take 30 ms: for 300 ms at first.
 func TestAside(t *testing.T) {
 	later := func(o core.Outcome, d time.Duration) core.Sample { return core.Sample{Outcome: o, RetryAfter: d} }
 	type step struct {
@@ -99,11 +99,11 @@ func TestAside(t *testing.T) {
 func TestAsideCosts(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*ewma.Settings)
-		want   float64 // seconds; the estimate is the mean of 10 ms and 5 s, or 1 ms
+		want   float64 // seconds; the estimate is the mean of 30 ms and 5 s, or 1 ms
 	}{
 		"as it is":        {func(*ewma.Settings) {}, 5},
-		"without":         {func(s *ewma.Settings) { s.Aside = false }, 2.505},
-		"with no penalty": {func(s *ewma.Settings) { s.Penalty = 0 }, 0.0055},
+		"without":         {func(s *ewma.Settings) { s.Aside = false }, 2.515},
+		"with no penalty": {func(s *ewma.Settings) { s.Penalty = 0 }, 0.0155},
 	} {
 		r := known(t, with(func(s *ewma.Settings) { s.Aside = true; c.change(s) }))
 		r.answer(t, sec+100*ms, 0, time.Millisecond, cut)

@@ -43,6 +43,7 @@ package ewma
 import (
 	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/evenkeel/evenkeel/core"
 )
@@ -62,6 +63,11 @@ const (
 	// noticed is how far off what a member is taken for an estimate has to be, one in so
 	// many, to replace it before that.
 	noticed = 256
+	// penaltyFor is how many times the median latency a failure counts as at least, up to
+	// mostPenalties: where answers take seconds, a penalty of one is none. Where most fail the
+	// median is made of penalties itself, and would drive them without end.
+	penaltyFor    = 25
+	mostPenalties = 15
 	// exploreOne is of how many attempts at a member one may be for the sake of exploring.
 	exploreOne = 200
 )
@@ -348,6 +354,12 @@ func (e *Estimator) floor(o core.Outcome, estimate, idle float64, samples uint32
 	return e.project(estimate, idle, median)
 }
 
+// penalty is the least that a failure counts as.
+func (e *Estimator) penalty() time.Duration {
+	usual := time.Duration(e.member.Pool().MedianLatency() * float64(time.Second))
+	return max(e.settings.Penalty, min(penaltyFor*usual, mostPenalties*e.settings.Penalty))
+}
+
 // taught is the latency that a sample stands for, in seconds; false for none.
 func (e *Estimator) taught(s core.Sample) (seconds float64, ok bool) {
 	switch {
@@ -357,7 +369,7 @@ func (e *Estimator) taught(s core.Sample) (seconds float64, ok bool) {
 		if e.settings.Penalty == 0 {
 			return s.Total.Seconds(), true
 		}
-		return max(e.settings.Penalty, min(s.RetryAfter, MaxPenalty), s.Total).Seconds(), true
+		return max(e.penalty(), min(s.RetryAfter, MaxPenalty), s.Total).Seconds(), true
 	case s.Outcome == core.Overtaken:
 		return s.Total.Seconds(), true
 	case s.FirstAnswer < 0:

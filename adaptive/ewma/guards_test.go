@@ -238,22 +238,42 @@ func TestFailuresNeverLower(t *testing.T) {
 	}
 	reset := core.Sample{Outcome: core.Reset}
 	r := newRig(t, "a")
-	exactly(t, "told to wait", fail(r, 0, core.Sample{Outcome: core.Throttled, RetryAfter: time.Minute}), 60)
-	exactly(t, "and reset", fail(r, 0, reset), 60)
-	exactly(t, "and again much later", fail(r, 1000*sec, reset), 60)
+	exactly(t, "told to wait", fail(r, 0, core.Sample{Outcome: core.Throttled, RetryAfter: 2 * time.Minute}), 120)
+	exactly(t, "and reset", fail(r, 0, reset), 120)
+	exactly(t, "and again much later", fail(r, 1000*sec, reset), 120)
 
 	slow := newRig(t, "cold", "a", "b")
 	for slot := 1; slot < 3; slot++ {
-		slow.answer(t, 0, slot, 20*time.Second, ok)
+		slow.answer(t, 0, slot, 100*time.Second, ok)
 	}
-	exactly(t, "the first of a cold one", fail(slow, 0, reset), 20)
+	exactly(t, "the first of a cold one", fail(slow, 0, reset), 100)
 
 	drifting := newRig(t, "fast", "a", "b")
-	for slot, latency := range []time.Duration{time.Second, 20 * time.Second, 20 * time.Second} {
+	for slot, latency := range []time.Duration{time.Second, 100 * time.Second, 100 * time.Second} {
 		drifting.answer(t, 0, slot, latency, ok)
 	}
 	later := 10000 * tick
-	exactly(t, "of one that has drifted", fail(drifting, later, reset), 20-19*math.Exp(-later.Sub(0).Seconds()/10))
+	exactly(t, "of one that has drifted", fail(drifting, later, reset), 100-99*math.Exp(-later.Sub(0).Seconds()/10))
+}
+
+// A failure counts as 25 times what answers take, where that is more than the penalty, and as
+// fifteen penalties at most.
+func TestPenaltyFollowsTheMedian(t *testing.T) {
+	for _, c := range []struct {
+		usual time.Duration
+		want  float64 // seconds
+	}{{10 * time.Millisecond, 5}, {200 * time.Millisecond, 5}, {400 * time.Millisecond, 10}, {3 * time.Second, 75}, {20 * time.Second, 75}} {
+		r := newRig(t, "cold", "a", "b", "c", "d")
+		for slot := 1; slot < 5; slot++ {
+			r.answer(t, 0, slot, c.usual, ok)
+		}
+		r.begin(t, sec, 1).Settle(sec, core.Sample{Outcome: core.Abandoned})
+		r.begin(t, sec, 0).Settle(sec, core.Sample{Outcome: core.Reset})
+		got, _ := r.member(0).Latency(sec)
+		if math.Abs(got-c.want) > 1e-3*c.want {
+			t.Errorf("where answers take %v: a failure counts as %v s, want %v s", c.usual, got, c.want)
+		}
+	}
 }
 
 func TestSettingsValidate(t *testing.T) {

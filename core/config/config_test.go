@@ -137,7 +137,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	guards := Guards{
-		Samples: 10, Near: 0.1, Outlier: 3, Penalty: 5 * time.Second, Aside: true, Age: true, Grace: 4, Drift: true, Seed: true,
+		Samples: 10, Near: 0.1, Outlier: 3, Penalty: time.Second, Aside: true, Age: true, Grace: 4, Drift: true, Seed: true,
 		ScanUpTo: 1000, MostChoices: 16, Trust: true,
 	}
 	if s := (Strategy{Name: "p2c-ewma", Decay: 3 * time.Second, Guards: guards, Choices: 2}); got.Pools[0].Strategy != s {

@@ -28,11 +28,13 @@ type Guards struct {
 	// sees every latency.
 	Outlier float64 `yaml:"outlier,omitempty" doc:"how many times what its endpoint or the median takes an answer counts as at most; 0: as its time. Not with peak"`
 
-	// Penalty is the least that a failure counts as, 0 to 1h. Default 5s, as in linkerd's
-	// load biaser; 0: a failure counts as its time.
+	// Penalty is the least that a failure counts as, 0 to 1h; 25 times what answers take where
+	// that is more, up to 15 times the penalty. Default 1s: with 5s, as in linkerd's load biaser,
+	// full servers that refuse now and then are avoided for too long. 0: a failure counts as its
+	// time.
 	Penalty time.Duration `yaml:"penalty,omitempty" doc:"the least that a failure counts as; 0: it counts as its time"`
 
-	// Aside has an endpoint that failed stand aside until it has answered well: for thirty
+	// Aside has an endpoint that failed stand aside until it has answered well: for ten
 	// times what an answer takes, twice as long each time it fails again, and for the
 	// penalty at most, or where it gave no answer at all. Default true. Without effect where
 	// there is no penalty.
@@ -91,7 +93,7 @@ type Guards struct {
 // defaultGuards are what the lab has found best; adaptive/README.md has the table.
 func defaultGuards() Guards {
 	return Guards{
-		Samples: 10, Near: 0.1, Outlier: 3, Penalty: 5 * time.Second, Aside: true, Age: true, Grace: 4, Drift: true, Seed: true,
+		Samples: 10, Near: 0.1, Outlier: 3, Penalty: time.Second, Aside: true, Age: true, Grace: 4, Drift: true, Seed: true,
 		ScanUpTo: 1000, MostChoices: maxChoices, Trust: true,
 	}
 }

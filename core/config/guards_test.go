@@ -98,9 +98,9 @@ func TestGuardsDerive(t *testing.T) {
 		"samples: 7, near: 0.2, outlier: 2, penalty: 1s, aside: false, peak: true, age: false, grace: 3, drift: false, explore: 1h, seed: false, slow_start: 1m, classes: true, scan_up_to: 3, most_choices: 4, trust: false": {
 			Name: "p2c-ewma", Decay: 3 * time.Second, Guards: all, Choices: 2},
 		"name: ewma": {Name: "ewma", Decay: 3 * time.Second, Guards: Guards{
-			Samples: 10, Near: 0.1, Outlier: 3, Penalty: 5 * time.Second, Aside: true, Age: true, Grace: 4, Drift: true, Seed: true, Trust: true}},
+			Samples: 10, Near: 0.1, Outlier: 3, Penalty: time.Second, Aside: true, Age: true, Grace: 4, Drift: true, Seed: true, Trust: true}},
 		"samples: 0": {Name: "p2c-ewma", Decay: 3 * time.Second, Choices: 2, Guards: Guards{
-			Near: 0.1, Outlier: 3, Penalty: 5 * time.Second, Aside: true, Age: true, Grace: 4, Drift: true, Seed: true, ScanUpTo: 1000, MostChoices: 16, Trust: true}},
+			Near: 0.1, Outlier: 3, Penalty: time.Second, Aside: true, Age: true, Grace: 4, Drift: true, Seed: true, ScanUpTo: 1000, MostChoices: 16, Trust: true}},
 		"name: least-requests": {Name: "least-requests"},
 	} {
 		f, err := Parse("f", []byte("version: 1\npools: [{name: a, endpoints: [http://h], strategy: {"+settings+"}}]"))
