@@ -11,7 +11,7 @@ const (
 	// asideFor is how many times the median latency a member that answered with a failure
 	// stands aside at first. Of a server that was full a place has become free long before, so
 	// five proxies before six servers with a queue of two had 2.9, 5.2 and 6.0 % errors with 3,
-	// 10 and 30; but of mass-failure 2.4, 0.3 and 0.2 % failed.
+	// 10 and 30; but of mass-failure 2.4 % failed with 3, and 0.3 % with 10.
 	asideFor = 10
 	// asideAgain is how many times as long it stands aside when it fails again.
 	asideAgain = 2
