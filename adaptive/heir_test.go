@@ -44,6 +44,9 @@ func TestInherit(t *testing.T) {
 			if got, want := next.View().Pool.MedianLatency(), old.View().Pool.MedianLatency(); got != want || got == 0 {
 				t.Errorf("median latency: got %v s, want %v s", got, want)
 			}
+			if got, want := next.View().Pool.FastLatency(), old.View().Pool.FastLatency(); got != want || got == 0 {
+				t.Errorf("latency of the fastest quarter: got %v s, want %v s", got, want)
+			}
 			slow, open, out := next.View().Members[0], next.View().Members[1], next.View().Members[2]
 			if got, fresh := slow.Latency(now); fresh != c.estimates || c.estimates && (got < 0.49 || got > 0.51) {
 				t.Errorf("latency: got %v s, fresh %v; want 0.5 s: %v", got, fresh, c.estimates)

@@ -86,6 +86,7 @@ func (m *Member) inherit(now Instant, from *Member) {
 // which how long they remember depends on; so many of them may be asked.
 func (p *PoolState) inherit(now Instant, from *PoolState, members int) {
 	p.median.Store(from.median.Load())
+	p.fast.Store(from.fast.Load())
 	interval := from.Interval()
 	if interval == 0 {
 		return

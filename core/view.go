@@ -49,6 +49,7 @@ type PoolState struct {
 	next   atomic.Int64 // the Instant from which a new look is due
 	busy   atomic.Bool  // somebody is looking
 	median atomic.Uint64
+	fast   atomic.Uint64
 	chance atomic.Uint64 // float64 bits; 0 while that is not known
 	weight atomic.Uint64 // of those that may take work; float64 bits
 	sorted []float64     // scratch of whoever looks
@@ -78,6 +79,11 @@ const (
 // MedianLatency is the median of the members' fresh latencies in seconds; 0 while
 // nothing is known.
 func (p *PoolState) MedianLatency() float64 { return math.Float64frombits(p.median.Load()) }
+
+// FastLatency is what the fastest quarter of the members take at most, of their fresh
+// latencies, in seconds; 0 while nothing is known. Up to three quarters of them may fail
+// before what failures count as is among it.
+func (p *PoolState) FastLatency() float64 { return math.Float64frombits(p.fast.Load()) }
 
 // Chance is how much of what is usual the estimates of equal members differ by, by chance:
 // 1 where answers vary about as exponential times do or more, and while nothing is known;
@@ -119,6 +125,7 @@ func (p *PoolState) look(v *View, now Instant, hears Surveyed) {
 	p.next.Store(int64(now.Add(lookEvery + time.Duration(len(v.Members))*lookPerMember)))
 	s := p.survey(v, now)
 	p.median.Store(math.Float64bits(s.Median))
+	p.fast.Store(math.Float64bits(s.Fast))
 	p.chance.Store(math.Float64bits(s.Chance))
 	if hears != nil {
 		hears.Survey(now, s)

@@ -63,9 +63,9 @@ const (
 	// noticed is how far off what a member is taken for an estimate has to be, one in so
 	// many, to replace it before that.
 	noticed = 256
-	// penaltyFor is how many times the median latency a failure counts as at least, up to
-	// mostPenalties: where answers take seconds, a penalty of one is none. Where most fail the
-	// median is made of penalties itself, and would drive them without end.
+	// penaltyFor is how many times what the fastest quarter takes a failure counts as at least,
+	// up to mostPenalties: where answers take seconds, a penalty of one is none. Where nearly all
+	// fail that is made of penalties itself, and would drive them without end.
 	penaltyFor    = 25
 	mostPenalties = 15
 	// exploreOne is of how many attempts at a member one may be for the sake of exploring.
@@ -356,7 +356,7 @@ func (e *Estimator) floor(o core.Outcome, estimate, idle float64, samples uint32
 
 // penalty is the least that a failure counts as.
 func (e *Estimator) penalty() time.Duration {
-	usual := time.Duration(e.member.Pool().MedianLatency() * float64(time.Second))
+	usual := time.Duration(e.member.Pool().FastLatency() * float64(time.Second))
 	return max(e.settings.Penalty, min(penaltyFor*usual, mostPenalties*e.settings.Penalty))
 }
 

@@ -256,9 +256,33 @@ func TestFailuresNeverLower(t *testing.T) {
 	exactly(t, "of one that has drifted", fail(drifting, later, reset), 100-99*math.Exp(-later.Sub(0).Seconds()/10))
 }
 
+// Where most of a pool fail, a failure counts as elsewhere: what the failures themselves count
+// as is no answer's latency.
+func TestPenaltyWhereMostFail(t *testing.T) {
+	r := newRig(t, "a", "b", "c", "d", "e")
+	reset := core.Sample{Outcome: core.Reset}
+	for i := range core.Instant(5) {
+		for slot := range 2 {
+			r.answer(t, i*sec, slot, 100*time.Millisecond, ok)
+		}
+		for slot := 2; slot < 5; slot++ {
+			r.begin(t, i*sec, slot).Settle(i*sec, reset)
+		}
+	}
+	if got := r.View().Pool.MedianLatency(); math.Abs(got-5) > 1e-3 {
+		t.Errorf("median latency: got %v s, want 5 s", got)
+	}
+	if got := r.View().Pool.FastLatency(); math.Abs(got-0.1) > 1e-3 {
+		t.Errorf("latency of the fastest quarter: got %v s, want 0.1 s", got)
+	}
+	if got, _ := r.member(4).Latency(4 * sec); math.Abs(got-5) > 1e-3 {
+		t.Errorf("who fails: got %v s, want 5 s", got)
+	}
+}
+
 // A failure counts as 25 times what answers take, where that is more than the penalty, and as
 // fifteen penalties at most.
-func TestPenaltyFollowsTheMedian(t *testing.T) {
+func TestPenaltyFollowsLatency(t *testing.T) {
 	for _, c := range []struct {
 		usual time.Duration
 		want  float64 // seconds

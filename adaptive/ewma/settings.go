@@ -23,8 +23,8 @@ type Settings struct {
 	// an answer counts as at most; 0 or at least 1. 0: as its time. Without effect with
 	// Peak.
 	Outlier float64
-	// Penalty is the least that a failure counts as; where 25 times the median latency is more,
-	// that, up to 15 penalties. 0: a failure counts as its time, and so a fast one as fast.
+	// Penalty is the least that a failure counts as; where 25 times what the fastest quarter
+	// takes is more, that, up to 15 penalties. 0: a failure counts as its time, and so a fast one as fast.
 	Penalty time.Duration
 	// Aside: who has failed stands aside until it has answered well, for at most the Penalty
 	// at a time, or for what came as Retry-After. Without effect without a Penalty.

@@ -28,10 +28,10 @@ type Guards struct {
 	// sees every latency.
 	Outlier float64 `yaml:"outlier,omitempty" doc:"how many times what its endpoint or the median takes an answer counts as at most; 0: as its time. Not with peak"`
 
-	// Penalty is the least that a failure counts as, 0 to 1h; 25 times what answers take where
-	// that is more, up to 15 times the penalty. Default 1s: with 5s, as in linkerd's load biaser,
-	// full servers that refuse now and then are avoided for too long. 0: a failure counts as its
-	// time.
+	// Penalty is the least that a failure counts as, 0 to 1h; 25 times what answers of the
+	// fastest quarter take where that is more, up to 15 times the penalty. Default 1s: with 5s,
+	// as in linkerd's load biaser, full servers that refuse now and then are avoided for too
+	// long. 0: a failure counts as its time.
 	Penalty time.Duration `yaml:"penalty,omitempty" doc:"the least that a failure counts as; 0: it counts as its time"`
 
 	// Aside has an endpoint that failed stand aside until it has answered well: for ten
