@@ -120,6 +120,13 @@ func (c *comparison) watch(what string) (end func()) {
 	return p.clear
 }
 
+// measured tells whether the tables are to be printed: where a scenario is too small for it,
+// that is told, and the others' rows stand.
+func measured(err error) bool {
+	_, few := errors.AsType[regret.TooFewError](err)
+	return err == nil || few
+}
+
 // failure is an error, that of a subject as one of the command line.
 func (c *comparison) failure(err error) error {
 	if subject, ok := errors.AsType[regret.SubjectError](err); ok {
@@ -155,10 +162,6 @@ func findRegret(call *cli.Call) error {
 	end := c.watch("regret")
 	tables, err := regret.Run(call.Context, c.scenarios, c.breakers, c.options)
 	end()
-	if err != nil {
-		return c.failure(err)
-	}
-	regret.Print(call.Stdout, tables, &c.options, markdown)
 	rows, missed := 0, 0
 	for _, t := range tables {
 		rows += len(t.Rows)
@@ -167,6 +170,12 @@ func findRegret(call *cli.Call) error {
 				missed++
 			}
 		}
+	}
+	if measured(err) {
+		regret.Print(call.Stdout, tables, &c.options, markdown)
+	}
+	if err != nil {
+		return c.failure(err)
 	}
 	if check && missed > 0 {
 		return fmt.Errorf("the goal is missed in %d of %d rows", missed, rows)
@@ -183,9 +192,8 @@ func ablate(call *cli.Call) error {
 	end := c.watch("ablation")
 	tables, err := regret.Ablate(call.Context, c.scenarios, c.breakers, c.options)
 	end()
-	if err != nil {
-		return c.failure(err)
+	if measured(err) {
+		regret.PrintAblation(call.Stdout, tables, &c.options)
 	}
-	regret.PrintAblation(call.Stdout, tables, &c.options)
-	return nil
+	return c.failure(err)
 }

@@ -102,6 +102,30 @@ func TestAblation(t *testing.T) {
 	}
 }
 
+// A scenario that is too small to be compared is told of, and does not cost the others their
+// rows; alone there is nothing to print.
+func TestTooFewRequests(t *testing.T) {
+	dir := races(t)
+	text := "version: 1\nname: tiny\nmodels: Something.\nduration: 1s\nwarm_up: 0s\narrivals: {rate: 100}\n"
+	if err := os.WriteFile(filepath.Join(dir, "tiny.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const few = "requests in a trial are too few for a p99: expected some 400 or more (a longer duration, a higher rate)\n"
+	for _, command := range []string{"regret --choose 1 --markdown", "ablation"} {
+		args := append(strings.Fields(command), "--scenarios", dir, "--seeds", "2")
+		code, stdout, stderr := run(append(args, "calm", "tiny", "trap")...)
+		if rows := cells(stdout); code != cli.Failed || len(rows) != 4 || rows[0][0] != "calm" || rows[1][0] != "trap" {
+			t.Errorf("%s: exit %d, got\n%s", command, code, stdout)
+		}
+		if strings.Count(stderr, "tiny, ") != 2 || strings.Count(stderr, few) != 2 {
+			t.Errorf("%s: got %q, want tiny told of twice, with breakers and without", command, stderr)
+		}
+		if code, stdout, stderr := run(append(args, "tiny")...); code != cli.Failed || stdout != "" || !strings.HasSuffix(stderr, few) {
+			t.Errorf("%s: nobody else: exit %d, %q, %q", command, code, stdout, stderr)
+		}
+	}
+}
+
 func TestRegretMistakes(t *testing.T) {
 	dir := races(t)
 	const usage = "\nTry 'keellab help'.\n"

@@ -50,7 +50,8 @@ func (c *Cell) Significant() bool {
 }
 
 // Ablate makes a table for each kind of breakers, with a row for each scenario, in their
-// order. Against and Choose of the options are of no meaning here.
+// order. Against and Choose of the options are of no meaning here. With an error that has a
+// TooFewError in it, the rows are those of the others.
 func Ablate(ctx context.Context, scenarios []*scenario.Scenario, breakers []Breakers, o Options) ([]Ablation, error) {
 	tables := make([]Ablation, len(breakers))
 	for i, b := range breakers {
@@ -60,10 +61,17 @@ func Ablate(ctx context.Context, scenarios []*scenario.Scenario, breakers []Brea
 	for _, g := range Guards {
 		subjects = append(subjects, switched(o.Subject, g))
 	}
-	err := o.runAll(ctx, scenarios, breakers, subjects, func(ctx context.Context, l *lab, p *plan) (err error) {
-		tables[p.table].Rows[p.row], err = p.ablate(ctx, l, &o)
+	err := o.runAll(ctx, scenarios, breakers, subjects, func(ctx context.Context, l *lab, p *plan) error {
+		r, err := p.ablate(ctx, l, &o)
+		if err == nil {
+			tables[p.table].Rows[p.row] = r
+		}
 		return err
 	}, func(table, same, row int) { tables[table].Rows[row] = tables[same].Rows[row] })
+	for i := range tables {
+		tables[i].Rows = slices.DeleteFunc(tables[i].Rows, func(r AblationRow) bool { return r.Scenario == "" })
+	}
+	tables = slices.DeleteFunc(tables, func(t Ablation) bool { return len(t.Rows) == 0 })
 	return tables, err
 }
 

@@ -2,6 +2,7 @@ package regret
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -33,7 +34,8 @@ func (p *plan) alike(q *plan) bool {
 
 // runAll measures a row for each scenario and kind of breakers. Where two kinds are the
 // same in a scenario it is played once, and copy is told at the end which row of a table
-// is that of which other one.
+// is that of which other one. A row whose trials are too small does not stop the others: all
+// such are told of at the end, in the order of their scenarios.
 func (o *Options) runAll(ctx context.Context, scenarios []*scenario.Scenario, breakers []Breakers, subjects []string,
 	measure func(context.Context, *lab, *plan) error, copy func(table, same, row int)) error {
 	plans, copies, err := plansOf(scenarios, breakers, subjects)
@@ -47,6 +49,7 @@ func (o *Options) runAll(ctx context.Context, scenarios []*scenario.Scenario, br
 	var workers sync.WaitGroup
 	var mu sync.Mutex
 	done := 0
+	small := map[*plan]error{}
 	// As many rows at once as trials, so that no core waits for the end of a batch.
 	for range o.Parallel {
 		workers.Go(func() {
@@ -54,14 +57,17 @@ func (o *Options) runAll(ctx context.Context, scenarios []*scenario.Scenario, br
 				if ctx.Err() != nil {
 					continue
 				}
-				if err := measure(ctx, l, p); err != nil {
+				err := measure(ctx, l, p)
+				mu.Lock()
+				if _, few := errors.AsType[TooFewError](err); few {
+					small[p] = err
+				} else if err != nil {
 					cancel(err)
-				} else if o.Done != nil {
-					mu.Lock()
-					done++
-					o.Done(done, len(plans), p.label())
-					mu.Unlock()
 				}
+				if done++; o.Done != nil && err == nil {
+					o.Done(done, len(plans), p.label())
+				}
+				mu.Unlock()
 			}
 		})
 	}
@@ -73,7 +79,14 @@ func (o *Options) runAll(ctx context.Context, scenarios []*scenario.Scenario, br
 	for _, c := range copies {
 		copy(c.table, c.same, c.row)
 	}
-	return context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	var all []error
+	for _, p := range plans {
+		all = append(all, small[p])
+	}
+	return errors.Join(all...)
 }
 
 // alias is a row that is that of another table.

@@ -54,9 +54,20 @@ func Simulate(ctx context.Context, s *scenario.Scenario, subject scenario.Subjec
 	}
 	f := &d.Summary.Figures
 	if f.Latency.P99 == nil {
-		return Trial{}, fmt.Errorf("%s, %s: %d requests in a trial are too few for a p99", s.Name, subject.Name, f.Requests)
+		return Trial{}, TooFewError{s.Name, subject.Name, f.Requests}
 	}
 	return Trial{P99: *f.Latency.P99, Errors: f.ErrorRatio, Unstable: d.Summary.Unstable != "", Course: uint64(course)}, nil
+}
+
+// TooFewError is a trial that is too small to be compared. It is the scenario's fault, and
+// the others' rows are measured all the same.
+type TooFewError struct {
+	Scenario, Subject string
+	Requests          int // that were counted
+}
+
+func (e TooFewError) Error() string {
+	return fmt.Sprintf("%s, %s: %d requests in a trial are too few for a p99: expected some 400 or more (a longer duration, a higher rate)", e.Scenario, e.Subject, e.Requests)
 }
 
 // course hashes requests as they end: FNV-1a (Fowler, Noll and Vo) by words instead of

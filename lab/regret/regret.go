@@ -115,17 +115,24 @@ type Table struct {
 }
 
 // Run makes a table for each kind of breakers, with a row for each scenario, in their
-// order.
+// order. With an error that has a TooFewError in it, the rows are those of the others.
 func Run(ctx context.Context, scenarios []*scenario.Scenario, breakers []Breakers, o Options) ([]Table, error) {
 	tables := make([]Table, len(breakers))
 	for i, b := range breakers {
 		tables[i] = Table{b, make([]Row, len(scenarios))}
 	}
 	subjects := append([]string{o.Subject, Reference}, o.Against...)
-	err := o.runAll(ctx, scenarios, breakers, subjects, func(ctx context.Context, l *lab, p *plan) (err error) {
-		tables[p.table].Rows[p.row], err = p.measure(ctx, l, &o)
+	err := o.runAll(ctx, scenarios, breakers, subjects, func(ctx context.Context, l *lab, p *plan) error {
+		r, err := p.measure(ctx, l, &o)
+		if err == nil {
+			tables[p.table].Rows[p.row] = r
+		}
 		return err
 	}, func(table, same, row int) { tables[table].Rows[row] = tables[same].Rows[row] })
+	for i := range tables {
+		tables[i].Rows = slices.DeleteFunc(tables[i].Rows, func(r Row) bool { return r.Scenario == "" })
+	}
+	tables = slices.DeleteFunc(tables, func(t Table) bool { return len(t.Rows) == 0 })
 	return tables, err
 }
 
