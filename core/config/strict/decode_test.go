@@ -197,7 +197,7 @@ func TestSyntax(t *testing.T) {
 		{"# nothing\n", "f:1:1: the document is empty"},
 		{"---\n", "f:1:1: the document is empty"},
 		{"a: 1\n---\nb: 2\n", "f:2:1: expected a single document, found the start of a second one"},
-		{"a: 1\nb: 2\n c: 3\n", "f:3:1: mapping values are not allowed in this context"},
+		{"a: 1\nb: 2\n c: 3\n", "f:3:1: mapping values are not allowed in this context: a text with a colon and a space in it stands in quotes, and names that belong together begin in the same column"},
 		{"a:\n  - b\n c: d\n", "f:3:1: did not find expected key"},
 		{"a: 1\nb: [1,\n2\nc: 3\n", "f:2:1: did not find expected ',' or ']'"},
 		{"a: 1\n\tb: 2", "f:2:1: found a tab character that violates indentation"},

@@ -191,6 +191,9 @@ func syntaxError(name string, data []byte, err error) Error {
 			}
 		}
 	}
+	if strings.HasPrefix(message, "mapping values are not allowed") {
+		message += ": a text with a colon and a space in it stands in quotes, and names that belong together begin in the same column"
+	}
 	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
 		before, _, _ := bytes.Cut(data, []byte("*"+m[1]))
 		line = bytes.Count(before, []byte("\n")) + 1
