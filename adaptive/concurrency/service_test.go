@@ -122,8 +122,8 @@ func TestOutOfTheWay(t *testing.T) {
 
 // Work that differs by itself is no queue: at 60 % of what forty servers can do next to nobody
 // is refused once the limit is found, and beyond it the servers do nearly what they can,
-// with a short queue by vegas and correlated. (By the textbook vegas refuses a third of the mixed work, and
-// correlated a tenth.)
+// with a short queue by vegas and correlated. (By the textbook, vegas refuses 12 % of the mixed
+// work here, and correlated 1 %.)
 func TestWorkThatDiffersByItself(t *testing.T) {
 	for work, takes := range works {
 		for name, make := range moving {

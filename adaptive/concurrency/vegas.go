@@ -26,7 +26,7 @@ import (
 // TCP's packets of one flow take as long as each other when nothing queues; requests do
 // not, and by the textbook a request that is long by itself is one that has waited: the
 // baseline becomes that of the luckiest of thousands of windows, and what is refused, for
-// want of a queue, is a tenth to a third of mixed work. Three departures keep chance apart
+// want of a queue, is 2 to 30 % where work differs by itself. Three departures keep chance apart
 // from a queue, none of which does anything where all requests take the same:
 //
 //   - The baseline is two standard errors above a window's mean, and a limit falls when
