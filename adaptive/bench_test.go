@@ -27,7 +27,7 @@ type worker struct {
 }
 
 // attempt is pick, acquire, answer and settle. Each member has a latency of its own,
-// 1 to 7 ms, so that the signal is not flat.
+// 1 to 7 ms, its target, so that the signal is not flat.
 func (w *worker) attempt(b *testing.B) {
 	w.now += 10_000
 	w.ask.Key++
@@ -37,15 +37,28 @@ func (w *worker) attempt(b *testing.B) {
 	if w.lease.Choice().Mode == core.Adaptive {
 		w.adaptive++
 	}
-	key := w.lease.Member().Key
-	answered := w.now + core.Instant(1+key[len(key)-1]%7)*ms
+	answered := w.now + core.Instant(w.lease.Member().Target.(uint8))*ms
 	s := core.Sample{Outcome: core.Success}
 	w.lease.Answered(answered, s)
 	w.lease.Settle(answered, s)
 }
 
+// warm has all members answer, and then goes on at the rate that is measured for a second,
+// so that each is known as well as it ever is; it returns when that was.
+func warm(b *testing.B, r *core.Router, n int) core.Instant {
+	w := worker{Router: r}
+	for range 3 * n {
+		w.now += 3 * sec / core.Instant(n)
+		w.attempt(b)
+	}
+	for range 100_000 {
+		w.attempt(b)
+	}
+	return w.now
+}
+
 // benchmarked runs a benchmark for every strategy and the sizes that are compared, over
-// members that have all answered. The benchmark goes on where the last round of it
+// members that are known. The benchmark goes on where the last round of it
 // ended, and returns how many of its attempts were decided by the strategy itself.
 func benchmarked(b *testing.B, run func(b *testing.B, r *core.Router, clock *atomic.Int64) int) {
 	for _, name := range config.Strategies {
@@ -56,18 +69,20 @@ func benchmarked(b *testing.B, run func(b *testing.B, r *core.Router, clock *ato
 			if err != nil {
 				b.Fatal(err)
 			}
-			if err := r.Update(0, numbered(n)); err != nil {
+			es := numbered(n)
+			for i := range es {
+				es[i].Target = uint8(1 + i%7)
+			}
+			if err := r.Update(0, es); err != nil {
 				b.Fatal(err)
 			}
-			w := worker{Router: r}
-			for range 3 * n {
-				w.now += 3 * sec / core.Instant(n)
-				w.attempt(b)
-			}
 			var clock atomic.Int64
-			clock.Store(int64(w.now))
 			b.Run(fmt.Sprintf("%s/members=%d", name, n), func(b *testing.B) {
+				if clock.Load() == 0 {
+					clock.Store(int64(warm(b, r, n)))
+				}
 				b.ReportAllocs()
+				b.ResetTimer()
 				adaptive := run(b, r, &clock)
 				b.ReportMetric(float64(adaptive)/float64(b.N), "adaptive/op")
 			})
