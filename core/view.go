@@ -2,7 +2,6 @@ package core
 
 import (
 	"math"
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -52,7 +51,7 @@ type PoolState struct {
 	fast   atomic.Uint64
 	chance atomic.Uint64 // float64 bits; 0 while that is not known
 	weight atomic.Uint64 // of those that may take work; float64 bits
-	sorted []float64     // scratch of whoever looks
+	fresh  []float64     // scratch of whoever looks
 
 	// How often members are asked, of whoever looks: since when it is known, up to when,
 	// and how many attempts there were by then.
@@ -150,7 +149,7 @@ const suspicious = 2
 
 func (p *PoolState) survey(v *View, now Instant) Survey {
 	s := Survey{Members: len(v.Members), LowCost: math.Inf(1), Level: true, Chance: 1}
-	p.sorted = p.sorted[:0]
+	p.fresh = p.fresh[:0]
 	pending, weight, variation := -1, 0.0, 0.0
 	asked := uint64(0)
 	for _, m := range v.Members {
@@ -176,7 +175,7 @@ func (p *PoolState) survey(v *View, now Instant) Survey {
 		}
 		if fresh {
 			s.Fresh++
-			p.sorted = append(p.sorted, latency)
+			p.fresh = append(p.fresh, latency)
 			variation += m.variation()
 		}
 		cost := m.Cost(now)
@@ -192,26 +191,31 @@ func (p *PoolState) survey(v *View, now Instant) Survey {
 	if s.Ready > 0 {
 		s.Pending /= float64(s.Ready)
 	}
-	s.latencies(p.sorted, variation)
+	s.latencies(p.fresh, variation)
 	p.pace(now, asked, s.Undrained)
 	s.Rate = p.perSecond
 	p.weight.Store(math.Float64bits(weight))
 	return s
 }
 
-// latencies takes in the fresh latencies, which it sorts, and the sum of their variations.
+// latencies takes in the fresh latencies, which it puts in another order, and the sum of their
+// variations.
 func (s *Survey) latencies(fresh []float64, variation float64) {
 	n := len(fresh)
 	if n == 0 {
 		return
 	}
-	slices.Sort(fresh)
-	s.Median = fresh[n/2]
+	s.Median = nth(fresh, n/2)
+	s.Fast = nth(fresh[:n/2+1], n/4)
 	s.Chance = chance(variation / float64(n))
-	if n > 1 {
-		s.Spread = fresh[n-1] / fresh[0]
+	least, most := math.Inf(1), 0.0
+	for _, latency := range fresh {
+		least, most = min(least, latency), max(most, latency)
+		if latency >= suspicious*s.Fast {
+			s.Suspects++
+		}
 	}
-	s.Fast = fresh[n/4]
-	well, _ := slices.BinarySearch(fresh, suspicious*s.Fast)
-	s.Suspects = n - well
+	if n > 1 {
+		s.Spread = most / least
+	}
 }
