@@ -216,6 +216,24 @@ func TestProjection(t *testing.T) {
 	}
 }
 
+// Who asks for the latency spares the next decisions to project it: for a sixteenth of the
+// decay time it is what the member costs.
+func TestLatencyHolds(t *testing.T) {
+	r := newRig(t, "slow", "median", "fast")
+	for slot, took := range []time.Duration{100 * time.Millisecond, 10 * time.Millisecond, time.Millisecond} {
+		r.answer(t, sec, slot, took, ok)
+	}
+	slow := r.member(0)
+	for _, now := range []core.Instant{6 * sec, 6*sec + 600*ms} {
+		latency, _ := slow.Latency(now)
+		exactly(t, "the cost within the time", slow.Cost(now+600*ms), float64(float32(latency)))
+	}
+	latency, _ := r.member(2).Latency(6 * sec)
+	if cost := r.member(2).Cost(6*sec + 700*ms); cost <= latency {
+		t.Errorf("the cost after the time: got %v s, want more than the %v s of before", cost, latency)
+	}
+}
+
 // A cold member costs as much as the median of its peers, and no other latency comes
 // near its second attempt.
 func TestColdMember(t *testing.T) {

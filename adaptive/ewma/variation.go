@@ -9,6 +9,10 @@ const (
 	// mostVaried is what one sample counts as at most: an outlier is forgotten within a few
 	// dozen others.
 	mostVaried = 16
+	// leastVaried is the least variation: as little as may be is left to chance (see
+	// core.Survey.Chance) from a hundred times as much on down, and what does not change need
+	// not be stored.
+	leastVaried = 1e-3
 )
 
 // Variation implements core.Varied: the mean square of how far the last samples lay off the
@@ -27,5 +31,7 @@ func (e *Estimator) Variation() float64 {
 func (e *Estimator) vary(off float64) {
 	v := e.Variation()
 	v += (min(off*off, mostVaried) - v) / varyOver
-	e.varies.Store(math.Float32bits(float32(max(v, least))))
+	if bits := math.Float32bits(float32(max(v, leastVaried))); bits != e.varies.Load() {
+		e.varies.Store(bits)
+	}
 }

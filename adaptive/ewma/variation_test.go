@@ -2,6 +2,7 @@ package ewma_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -46,6 +47,18 @@ func TestVariation(t *testing.T) {
 				exactly(t, fmt.Sprintf("after sample %d", i+1), e.Variation(), want)
 			}
 		})
+	}
+}
+
+// However regular answers are, a thousandth is left.
+func TestLeastVariation(t *testing.T) {
+	r := newRig(t, "a")
+	e := ewma.New(r.member(0), &classic)
+	for i := range core.Instant(150) {
+		e.Answered(i*sec, core.Sample{FirstAnswer: 100 * time.Millisecond})
+		if i > 0 {
+			exactly(t, fmt.Sprint("after answer ", i), e.Variation(), max(math.Pow(15.0/16, float64(i)), 1e-3))
+		}
 	}
 }
 
