@@ -223,6 +223,7 @@ func TestLatencyHolds(t *testing.T) {
 	for slot, took := range []time.Duration{100 * time.Millisecond, 10 * time.Millisecond, time.Millisecond} {
 		r.answer(t, sec, slot, took, ok)
 	}
+	r.begin(t, sec, 1).Settle(sec, core.Sample{Outcome: core.Abandoned}) // a look
 	slow := r.member(0)
 	for _, now := range []core.Instant{6 * sec, 6*sec + 600*ms} {
 		latency, _ := slow.Latency(now)
