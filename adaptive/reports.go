@@ -18,7 +18,7 @@ func estimatorOf(s config.Strategy) func(*core.Member) core.Estimator {
 		settings := estimation(s)
 		switch {
 		case s.Reported:
-			return func(m *core.Member) core.Estimator { return probe.NewStrain(ewma.New(m, &settings)) }
+			return func(m *core.Member) core.Estimator { return probe.NewStrain(m, ewma.New(m, &settings)) }
 		case s.Classes:
 			classes := new(ewma.Classes)
 			return func(m *core.Member) core.Estimator { return classes.Estimator(m, &settings) }

@@ -53,6 +53,22 @@ type Varied interface {
 	Variation() float64
 }
 
+// Informed is an Estimator that goes by what its member reports of its load. For what a member
+// does not report, or has not for long, it takes what its peers have in the middle
+// (PoolState.Reported): one that says nothing is neither idle nor overrun.
+type Informed interface {
+	// Reported is what the member's reports come to, as far as they are recent enough to
+	// speak for others.
+	Reported(now Instant) Reported
+}
+
+// Reported is what reports come to in an estimator's own terms, such that members can be
+// compared; negative for what is not known.
+type Reported struct {
+	Load float64 // in flight by the reports alone, per unit of weight; or a utilisation
+	Work float64 // service time, as a share of the latency
+}
+
 // Classed is an Estimator that tells classes of requests apart (Ask.Class). It hears from a
 // lease by these instead of Answered and End. That the class is not part of a Sample keeps
 // this small enough to be passed in registers.

@@ -51,7 +51,11 @@ type PoolState struct {
 	fast   atomic.Uint64
 	chance atomic.Uint64 // float64 bits; 0 while that is not known
 	weight atomic.Uint64 // of those that may take work; float64 bits
+	load   atomic.Uint64 // of the reports; float64 bits
+	rest   atomic.Uint64 // of a latency, by the reports, all but the work; float64 bits
 	fresh  []float64     // scratch of whoever looks
+	loads  []float64     // and this
+	works  []float64     // and this
 
 	// How often members are asked, of whoever looks: since when it is known, up to when,
 	// and how many attempts there were by then.
@@ -92,6 +96,12 @@ func (p *PoolState) Chance() float64 {
 		return math.Float64frombits(bits)
 	}
 	return 1
+}
+
+// Reported is what the ready members report in the middle: medians of what their estimators
+// say (Informed). While nobody reports, a load of 0 and work that is all of a latency.
+func (p *PoolState) Reported() Reported {
+	return Reported{math.Float64frombits(p.load.Load()), 1 - math.Float64frombits(p.rest.Load())}
 }
 
 // OpenWeight is the weight of all members that might take work at the last look.
@@ -149,7 +159,7 @@ const suspicious = 2
 
 func (p *PoolState) survey(v *View, now Instant) Survey {
 	s := Survey{Members: len(v.Members), LowCost: math.Inf(1), Level: true, Chance: 1}
-	p.fresh = p.fresh[:0]
+	p.fresh, p.loads, p.works = p.fresh[:0], p.loads[:0], p.works[:0]
 	pending, weight, variation := -1, 0.0, 0.0
 	asked := uint64(0)
 	for _, m := range v.Members {
@@ -178,6 +188,7 @@ func (p *PoolState) survey(v *View, now Instant) Survey {
 			p.fresh = append(p.fresh, latency)
 			variation += m.variation()
 		}
+		p.hear(m, now)
 		cost := m.Cost(now)
 		s.LowCost, s.HighCost = min(s.LowCost, cost), max(s.HighCost, cost)
 		n := m.Pending()
@@ -195,7 +206,34 @@ func (p *PoolState) survey(v *View, now Instant) Survey {
 	p.pace(now, asked, s.Undrained)
 	s.Rate = p.perSecond
 	p.weight.Store(math.Float64bits(weight))
+	p.load.Store(math.Float64bits(median(p.loads, 0)))
+	p.rest.Store(math.Float64bits(1 - median(p.works, 1)))
 	return s
+}
+
+// hear takes in what a member reports.
+func (p *PoolState) hear(m *Member, now Instant) {
+	e, ok := m.estimator.(Informed)
+	if !ok {
+		return
+	}
+	r := e.Reported(now)
+	if r.Load >= 0 {
+		p.loads = append(p.loads, r.Load)
+	}
+	if r.Work >= 0 {
+		p.works = append(p.works, r.Work)
+	}
+}
+
+// median puts the numbers in another order and returns what is in the middle of them, or
+// otherwise where there are none.
+func median(of []float64, otherwise float64) float64 {
+	n := len(of)
+	if n == 0 {
+		return otherwise
+	}
+	return (nth(of, (n-1)/2) + nth(of, n/2)) / 2
 }
 
 // latencies takes in the fresh latencies, which it puts in another order, and the sum of their

@@ -42,21 +42,22 @@ func (s CubicSettings) Validate() error {
 // than a queue 1.6 times as long, where by the product of queue and service time it would be
 // four times.
 //
-// Where the endpoint does not report, 1/μ is R, and q̄ is 0: Ψ = R·(1 + os·w)³.
+// Where no endpoint reports, 1/μ is R, and q̄ is 0: Ψ = R·(1 + os·w)³.
 //
 // Beyond the paper, so that a member is neither free nor forgotten: one without an answer
-// is taken to be as fast as the median of the pool; what was not confirmed for a while fades
-// to that median, and q̄ to nothing, with the time constant [Memory]; and a failure counts
-// as at least a penalty.
+// is taken to be as fast as the median of the pool, and one without a report to have the
+// median of what is reported there of q̄ per weight, and of 1/μ as a share of R. What was not
+// confirmed for a while fades to those medians, with the time constant [Memory]; and a failure
+// counts as at least a penalty.
 //
 // It is a core.Estimator. Safe for concurrent use.
 type Cubic struct {
 	member   *core.Member
 	settings CubicSettings
 	latency  number // R; 0 before the first sample
-	service  number // 1/μ; 0 while it was not reported
-	queue    number // q̄
-	last     moment
+	last     moment // R was confirmed
+	service  report // 1/μ, in seconds
+	queue    report // q̄
 }
 
 // What a report is taken for at most, and a service time at least, in seconds: beyond, their
@@ -94,9 +95,11 @@ const nominal = 0.01
 func (c *Cubic) Cost(now core.Instant) float64 { return c.score(now, 1) }
 
 func (c *Cubic) score(now core.Instant, weight float64) float64 {
-	left := c.left(now)
-	r, service := c.estimate(left)
-	q := 1 + float64(c.member.Pending())*c.settings.Proxies + c.queue.load()*left
+	usual := c.member.Pool().Reported()
+	r := c.response(c.left(now))
+	service := r * c.work(now, usual.Work)
+	q := 1 + float64(c.member.Pending())*c.settings.Proxies
+	q += c.queue.at(now, usual.Load*c.member.Weight(), Memory)
 	q /= weight
 	return min(r+service*(q*q*q-1), math.MaxFloat64)
 }
@@ -122,22 +125,37 @@ func (c *Cubic) left(now core.Instant) float64 {
 	return fades(now.Sub(last), Memory)
 }
 
-// estimate is R and 1/μ in seconds, when so much of what was learned still counts.
-func (c *Cubic) estimate(left float64) (r, service float64) {
+// response is R in seconds, when so much of what was learned still counts.
+func (c *Cubic) response(left float64) float64 {
 	median := c.member.Pool().MedianLatency()
-	r = c.latency.load()
+	r := c.latency.load()
 	switch {
 	case r == 0 && median == 0:
-		r = nominal
+		return nominal
 	case r == 0:
-		r = median
+		return median
 	case median > 0:
-		r = median + (r-median)*left
+		return median + (r-median)*left
 	}
-	if reported, raw := c.service.load(), c.latency.load(); reported > 0 && raw > 0 {
-		return r, r / raw * reported // it fades as R does
+	return r
+}
+
+// work is 1/μ as a share of R, where it is usually so much.
+func (c *Cubic) work(now core.Instant, usual float64) float64 {
+	r := c.latency.load()
+	if r == 0 {
+		return usual
 	}
-	return r, r
+	return c.service.at(now, usual*r, Memory) / r
+}
+
+// Reported implements core.Informed.
+func (c *Cubic) Reported(now core.Instant) core.Reported {
+	said := core.Reported{Load: c.queue.recent(now, Memory) / c.member.Weight(), Work: -1}
+	if r := c.latency.load(); r > 0 {
+		said.Work = c.service.recent(now, Memory) / r
+	}
+	return said
 }
 
 // Latency implements core.Estimator.
@@ -146,8 +164,7 @@ func (c *Cubic) Latency(now core.Instant) (seconds float64, fresh bool) {
 		return 0, false
 	}
 	left := c.left(now)
-	r, _ := c.estimate(left)
-	return r, left > math.Exp(-3)
+	return c.response(left), left > math.Exp(-3)
 }
 
 // Begin implements core.Estimator.
@@ -164,7 +181,7 @@ func (c *Cubic) End(now core.Instant, s core.Sample) {
 }
 
 // learn takes in what an attempt taught. Of two that teach at the same moment one may be
-// lost: the next is not far.
+// lost, as with a report.
 func (c *Cubic) learn(now core.Instant, s core.Sample) {
 	var took time.Duration
 	switch {
@@ -179,23 +196,18 @@ func (c *Cubic) learn(now core.Instant, s core.Sample) {
 	default:
 		took = s.FirstAnswer
 	}
-	c.latency.store(max(c.mean(&c.latency, took.Seconds()), 1e-9))
+	r := took.Seconds()
+	if old := c.latency.load(); old > 0 {
+		r = old + (r-old)*c.settings.Smoothing
+	}
+	c.latency.store(max(r, 1e-9))
 	if load, ok := reported(s); ok {
 		if load.InFlight >= 0 {
-			c.queue.store(c.mean(&c.queue, min(load.InFlight, mostInFlight)))
+			c.queue.learn(now, min(load.InFlight, mostInFlight), c.settings.Smoothing)
 		}
 		if load.Latency > 0 {
-			c.service.store(c.mean(&c.service, min(max(load.Latency, leastService), mostService)))
+			c.service.learn(now, min(max(load.Latency, leastService), mostService), c.settings.Smoothing)
 		}
 	}
 	c.last.store(now)
-}
-
-// mean is the mean with one more sample; the first is the mean.
-func (c *Cubic) mean(n *number, x float64) float64 {
-	old := n.load()
-	if old == 0 {
-		return x
-	}
-	return old + (x-old)*c.settings.Smoothing
 }

@@ -30,9 +30,9 @@ func TestCubic(t *testing.T) {
 	cost("with a report", 0.03-0.01+0.01*8)
 	c.Answered(r.now, answered(30*time.Millisecond, load(3, -1, 0.03, -1, -1))) // q̄ 2, 1/μ 20 ms
 	cost("with another", 0.03-0.02+0.02*27)
-	r.now += core.Instant(Memory) // q̄ 2/e; without a median the latency stays
-	q := 1 + 2/math.E
-	cost("later", 0.03-0.02+0.02*q*q*q)
+	r.now += core.Instant(Memory) // q̄ 2/e; nobody has looked for medians: R stays, and 1/μ becomes it
+	q, service := 1+2/math.E, 0.03-0.01/math.E
+	cost("later", 0.03-service+service*q*q*q)
 	c.End(r.now, core.Sample{Outcome: core.Reset, Total: time.Second, FirstAnswer: -1}) // R (0.03+5)/2
 	if got, _ := c.Latency(r.now); math.Abs(got-2.515) > 1e-9 {
 		t.Errorf("latency after a failure: got %v, want 2.515", got)
@@ -78,7 +78,7 @@ func TestCounts(t *testing.T) {
 }
 
 func TestStrain(t *testing.T) {
-	r := newRig(t, 1, NewChoices(2), func(m *core.Member) core.Estimator { return NewStrain(NewCounts(m)) })
+	r := newRig(t, 1, NewChoices(2), func(m *core.Member) core.Estimator { return NewStrain(m, NewCounts(m)) })
 	cost := func(want float64) {
 		t.Helper()
 		if got := r.member(0).Cost(r.now); math.Abs(got-want) > 1e-9 {
@@ -105,12 +105,12 @@ func (h *heir) Inherit(_ core.Instant, from any) { h.from = from }
 // A Strain takes over what the member uses of itself, and has what it is put on inherit from
 // what the other was put on, or from what was there without one.
 func TestStrainInherits(t *testing.T) {
-	old := newRig(t, 1, NewChoices(2), func(m *core.Member) core.Estimator { return NewStrain(NewCounts(m)) })
+	old := newRig(t, 1, NewChoices(2), func(m *core.Member) core.Estimator { return NewStrain(m, NewCounts(m)) })
 	old.reports(0, load(-1, 0.5, -1, -1, -1))
 	before := old.member(0).Estimator().(*Strain)
 	for name, from := range map[string]core.Estimator{"a strain": before, "no strain": before.Estimator} {
 		under := &heir{Counts: NewCounts(old.member(0))}
-		s := NewStrain(under)
+		s := NewStrain(old.member(0), under)
 		s.Inherit(old.now, from)
 		want := 1.0
 		if from == core.Estimator(before) {

@@ -21,16 +21,16 @@ func (told) Explain(core.Instant) core.CostParts {
 
 // A strain on an estimator takes nothing from what that can say.
 func TestStrainExplains(t *testing.T) {
-	r := newRig(t, 1, NewChoices(2), func(*core.Member) core.Estimator { return NewStrain(told{}) })
+	r := newRig(t, 1, NewChoices(2), func(m *core.Member) core.Estimator { return NewStrain(m, told{}) })
 	r.reports(0, load(-1, 0.5, -1, -1, -1))
 	want := core.CostParts{Cost: 0.375, Latency: 0.125, Ramp: 1, Strain: 1.5, Known: true}
 	if got, ok := r.member(0).Explain(r.now); !ok || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, ok, want)
 	}
-	if got := NewStrain(told{}).Variation(); got != 0.5 {
+	if got := NewStrain(r.member(0), told{}).Variation(); got != 0.5 {
 		t.Errorf("variation: got %v, want 0.5", got)
 	}
-	plain := NewStrain(NewCounts(r.member(0)))
+	plain := NewStrain(r.member(0), NewCounts(r.member(0)))
 	if got, want := plain.Explain(r.now), (core.CostParts{Cost: 1, Strain: 1}); got != want {
 		t.Errorf("on one that cannot tell: got %+v, want %+v", got, want)
 	}
@@ -63,7 +63,7 @@ func TestCostsAreNumbers(t *testing.T) {
 		"cubic":  func(m *core.Member) core.Estimator { return NewCubic(m, CubicSettings{Proxies: 10, Smoothing: 0.3}) },
 		"counts": func(m *core.Member) core.Estimator { return NewCounts(m) },
 		"strain": func(m *core.Member) core.Estimator {
-			return NewStrain(NewCubic(m, CubicSettings{Proxies: 1, Smoothing: 1}))
+			return NewStrain(m, NewCubic(m, CubicSettings{Proxies: 1, Smoothing: 1}))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,8 +6,8 @@ import "github.com/evenkeel/evenkeel/core"
 func (c *Cubic) Inherit(_ core.Instant, from any) {
 	if old, ok := from.(*Cubic); ok {
 		c.latency.store(old.latency.load())
-		c.service.store(old.service.load())
-		c.queue.store(old.queue.load())
+		c.service.inherit(&old.service)
+		c.queue.inherit(&old.queue)
 		c.last.store(old.last.load())
 	}
 }
@@ -25,8 +25,7 @@ func (w *Weight) Inherit(_ core.Instant, from any) {
 // Inherit implements core.Heir: the latest report goes on, with its age. from may be at work.
 func (c *Counts) Inherit(_ core.Instant, from any) {
 	if old, ok := from.(*Counts); ok {
-		c.others.store(old.others.load())
-		c.last.store(old.last.load())
+		c.others.inherit(&old.others)
 	}
 }
 

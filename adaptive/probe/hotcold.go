@@ -89,8 +89,9 @@ type entry struct {
 	member   *core.Member
 	at       core.Instant
 	inFlight float64 // with what was sent there since
-	latency  float64 // seconds; +Inf where it was not reported
+	latency  float64 // seconds; +Inf where nobody reports any
 	uses     int     // left
+	said     bool    // what is in flight; otherwise that is what others say
 }
 
 // NewHotCold returns a picker without members. The settings are expected to be valid.

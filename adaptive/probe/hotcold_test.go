@@ -174,7 +174,6 @@ func TestHotColdWithoutLatency(t *testing.T) {
 	if key, _ := r.taken(); key != "1" {
 		t.Errorf("got %s, want the one with least in flight", key)
 	}
-	p.Probed(r.member(4), r.now, load(-1, 0.1, 0.1, -1, -1), true) // does not tell
 	p.Probed(r.member(5), r.now, load(0, 0.1, 0.1, -1, -1), false) // failed
 	if n := len(p.state.pool); n != 3 {
 		t.Errorf("got %d answers, want 3", n)

@@ -15,7 +15,8 @@ type state struct {
 	size   int     // at most; as large as the number of members allows
 	carry  float64 // what rounding the uses has left over
 	recent quantiles
-	hot    float64 // above it an entry is hot
+	times  quantiles // and latencies, in seconds
+	hot    float64   // above it an entry is hot
 
 	removing float64 // fractions of a removal
 	oldest   bool    // whose turn the next removal is
@@ -29,7 +30,7 @@ type state struct {
 	drawn     int // of the order, in this round
 }
 
-// quantiles remembers the last numbers in flight that were reported.
+// quantiles remembers the last numbers of a kind that were reported.
 type quantiles struct {
 	last   [64]float64
 	sorted [64]float64 // scratch
@@ -144,16 +145,18 @@ func (p *HotCold) wake() core.Instant {
 	return s.last.Add(p.settings.Idle)
 }
 
-// Probed implements core.Prober. An answer that does not tell the number in flight is of no
-// use.
+// Probed implements core.Prober. An answer that tells nothing is of use where others tell
+// something.
 func (p *HotCold) Probed(m *core.Member, now core.Instant, r core.LoadReport, ok bool) {
 	p.mu.Lock()
 	s := &p.state
 	if i := slices.Index(s.away, m); i >= 0 {
 		s.away = slices.Delete(s.away, i, i+1)
 	}
-	if ok && r.Known && r.InFlight >= 0 && m.Weight() > 0 && slices.Contains(s.order, m) {
-		p.keep(m, now, r)
+	if ok && m.Weight() > 0 && slices.Contains(s.order, m) {
+		if e := s.read(m, now, r); e.said || s.recent.count > 0 {
+			p.keep(e)
+		}
 	}
 	due := s.owed >= 1
 	p.mu.Unlock()
@@ -162,23 +165,40 @@ func (p *HotCold) Probed(m *core.Member, now core.Instant, r core.LoadReport, ok
 	}
 }
 
-// keep puts an answer into the pool. What is compared is per unit of weight. What this proxy
-// has pending there is in flight there, or on its way: one that says less while it owes
-// answers would else be taken for idle for as long as it says so.
-func (p *HotCold) keep(m *core.Member, now core.Instant, r core.LoadReport) {
-	s := &p.state
-	e := entry{member: m, at: now, inFlight: max(r.InFlight, float64(m.Pending())) / m.Weight(), latency: math.Inf(1)}
-	if r.Latency >= 0 {
-		e.latency = r.Latency / m.Weight()
+// read is what an answer comes to. What is compared is per unit of weight. What this proxy has
+// pending there is in flight there, or on its way: one that says less while it owes answers
+// would else be taken for idle for as long as it says so. What an answer does not tell is as it
+// was told of late in the middle.
+func (s *state) read(m *core.Member, now core.Instant, r core.LoadReport) entry {
+	e := entry{member: m, at: now, latency: math.Inf(1)}
+	if e.said = r.Known && r.InFlight >= 0; e.said {
+		e.inFlight = r.InFlight / m.Weight()
+	} else if s.recent.count > 0 {
+		e.inFlight = s.recent.at(0.5)
 	}
-	s.recent.add(e.inFlight)
-	s.hot = s.recent.at(p.settings.Quantile)
+	e.inFlight = max(e.inFlight, float64(m.Pending())/m.Weight())
+	if r.Known && r.Latency >= 0 {
+		e.latency = r.Latency / m.Weight()
+		s.times.add(e.latency)
+	} else if s.times.count > 0 {
+		e.latency = s.times.at(0.5)
+	}
+	return e
+}
+
+// keep puts an answer into the pool.
+func (p *HotCold) keep(e entry) {
+	s := &p.state
+	if e.said {
+		s.recent.add(e.inFlight)
+		s.hot = s.recent.at(p.settings.Quantile)
+	}
 	share := s.rate / p.settings.Rate
 	// Fractions are carried over, so that the mean is what it is to be.
 	s.carry += reuse(s.size, len(s.order), s.rate, p.settings.Remove*share)
 	e.uses = int(s.carry)
 	s.carry -= float64(e.uses)
-	if i := s.find(m); i >= 0 {
+	if i := s.find(e.member); i >= 0 {
 		s.drop(i)
 	}
 	for len(s.pool) >= s.size {
@@ -204,9 +224,9 @@ func (s *state) expire(before core.Instant) {
 }
 
 // best is the place of the best entry for an ask; -1 when there are fewer than two to
-// compare.
+// compare, or none of them has said anything.
 func (s *state) best(a *core.Ask, now core.Instant) int {
-	best, compared := -1, 0
+	best, compared, said := -1, 0, false
 	var rank int
 	for i := range s.pool {
 		e := &s.pool[i]
@@ -218,6 +238,7 @@ func (s *state) best(a *core.Ask, now core.Instant) int {
 			continue
 		}
 		compared++
+		said = said || e.said
 		r := s.rank(e, now)
 		if (verdict == core.Probing) == a.Again() {
 			r += worst // see package pick: who is on probation is taken, but not by a retry
@@ -226,7 +247,7 @@ func (s *state) best(a *core.Ask, now core.Instant) int {
 			best, rank = i, r
 		}
 	}
-	if compared < 2 {
+	if compared < 2 || !said {
 		return -1
 	}
 	return best

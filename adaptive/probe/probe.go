@@ -11,8 +11,10 @@
 //
 // What one proxy counts for itself is a small part of what an endpoint has to do when there
 // are fifty proxies; what the endpoint says is all of it. A report is also old when it
-// comes, and says nothing when it does not come: each of these strategies falls back to the
-// proxy's own counts where no report is fresh.
+// comes, and does not come from everybody. Who does not report, or no longer does, is taken to
+// be as loaded as those who do are in the middle (core.PoolState.Reported; for Weighted, by
+// A58, their mean), since silence is no sign of being idle. HotCold, which asks, leaves those
+// alone. Where no report is fresh each falls back to the proxy's own counts.
 //
 // What is kept of a member stands in its estimator (core.Member.Estimator), in atomic
 // words; nobody waits for anybody.
@@ -42,6 +44,51 @@ func (m *moment) store(now core.Instant) { m.bits.Store(int64(^now & core.Never)
 // answer; false when there was none.
 func reported(s core.Sample) (core.LoadReport, bool) {
 	return s.Load, s.Load.Known && s.Outcome != core.Abandoned && !s.Outcome.Failed()
+}
+
+// report is a mean of something that a member reports, believed the less the older it is.
+// The zero value is one that was never reported. Safe for concurrent use; of two that teach
+// at the same moment one may be lost: the next is not far.
+type report struct {
+	mean number
+	last moment
+}
+
+// learn takes in what was reported, as that share of the mean; the first is the mean.
+func (r *report) learn(now core.Instant, x, share float64) {
+	if r.last.load() != core.Never {
+		old := r.mean.load()
+		x = old + (x-old)*share
+	}
+	r.mean.store(x)
+	r.last.store(now)
+}
+
+// at is what is taken for true: what the members' reports come to in the middle where this one
+// has none, and the more of that the older its own are, with a time constant.
+func (r *report) at(now core.Instant, usual float64, memory time.Duration) float64 {
+	last := r.last.load()
+	if last == core.Never {
+		return usual
+	}
+	return usual + (r.mean.load()-usual)*fades(now.Sub(last), memory)
+}
+
+// speaks is how many time constants a report speaks for others, who say nothing.
+const speaks = 3
+
+// recent is the mean while it speaks for others, and else negative.
+func (r *report) recent(now core.Instant, memory time.Duration) float64 {
+	if last := r.last.load(); last == core.Never || now.Sub(last) >= speaks*memory {
+		return -1
+	}
+	return r.mean.load()
+}
+
+// inherit goes on with another, which may be at work.
+func (r *report) inherit(old *report) {
+	r.mean.store(old.mean.load())
+	r.last.store(old.last.load())
 }
 
 // fades is how much of something is left after so much time: e^(-idle/memory).

@@ -49,6 +49,7 @@ type Speed struct {
 type Reports struct {
 	Enabled bool    `yaml:"enabled,omitempty" doc:"Whether they do."`
 	Loss    float64 `yaml:"loss,omitempty" doc:"Share of the reports that are lost."`
+	Silent  float64 `yaml:"silent,omitempty" doc:"Share of the servers, the last ones, that never report."`
 }
 
 // Class is a kind of requests.
@@ -82,6 +83,16 @@ func (v *Servers) validate(report strict.Report) {
 	if v.Reports.Loss > 0 && !v.Reports.Enabled {
 		report("reports.loss", "%v: there are no reports to lose (set servers.reports.enabled)", v.Reports.Loss)
 	}
+	shareOf(report, "reports.silent", v.Reports.Silent)
+	if v.Reports.Silent > 0 && !v.Reports.Enabled {
+		report("reports.silent", "%v: no server reports (set servers.reports.enabled)", v.Reports.Silent)
+	}
+}
+
+// Report tells whether a server says what its load is.
+func (v *Servers) Report(server int) bool {
+	silent := math.Round(v.Reports.Silent * float64(v.Count))
+	return v.Reports.Enabled && server < v.Count-int(silent)
 }
 
 func (v *Speed) validate(report strict.Report) {
@@ -208,7 +219,7 @@ func (s *Scenario) server(index int, speed float64, c Chance) *model.Server {
 	server := model.New(model.Settings{
 		Slots: s.Servers.Slots, Room: s.Servers.Queue, Sharing: s.Servers.Discipline == Sharing,
 	}, model.NewTimeline(effects))
-	if s.Servers.Reports.Enabled {
+	if s.Servers.Report(index) {
 		server.Measure()
 	}
 	return server

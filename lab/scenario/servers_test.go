@@ -130,6 +130,12 @@ func TestFleet(t *testing.T) {
 			t.Errorf("reports %t: a latency in them: %t", measured, got)
 		}
 	}
+	s.Servers.Count, s.Servers.Reports = 4, Reports{Enabled: true, Silent: 0.4}
+	for server, want := range []bool{true, true, false, false} { // what is nearer to two than to one
+		if got := s.Servers.Report(server); got != want {
+			t.Errorf("two of four are silent: server %d reports: %t", server, got)
+		}
+	}
 	for abandoned, want := range map[string]bool{Finish: false, Cancel: true, "": false} {
 		s.Servers.Abandoned = abandoned
 		if s.Cancels() != want {

@@ -116,7 +116,9 @@ network.links[0].delay: 0s: expected above 0, at most 1h`},
 servers.abandoned: unknown abandoned "cancle": did you mean "cancel"?`},
 		{count, "  count: 10\n  reports: {loss: 0.5}",
 			`servers.reports.loss: 0.5: there are no reports to lose (set servers.reports.enabled)`},
-		{count, "  count: 10\n  reports: {enabled: true, loss: 1.5}", `servers.reports.loss: 1.5: expected 0 to 1`},
+		{count, "  count: 10\n  reports: {enabled: true, loss: 1.5, silent: -1}", `servers.reports.loss: 1.5: expected 0 to 1
+servers.reports.silent: -1: expected 0 to 1`},
+		{count, "  count: 10\n  reports: {silent: 0.5}", `servers.reports.silent: 0.5: no server reports (set servers.reports.enabled)`},
 		{count, "  count: 10\n  speed: {spread: 0.5, slow_share: 2, slow_factor: -1}", `servers.speed.spread: 0.5: expected 1 to 1000000
 servers.speed.slow_share: 2: expected 0 to 1
 servers.speed.slow_factor: -1: expected 0.000001 to 1000000`},

@@ -175,11 +175,11 @@ func (w *world) answer(server int, done model.Done) {
 
 // report is what the server says of its load with an answer.
 func (w *world) report(t *flight, server int) core.LoadReport {
-	v := w.scenario.Servers.Reports
-	if !v.Enabled {
+	v := &w.scenario.Servers
+	if !v.Report(server) {
 		return core.LoadReport{}
 	}
-	if k := w.chance.Report(t.place, uint64(t.try), server); v.Loss > 0 && k.Float64() < v.Loss {
+	if k := w.chance.Report(t.place, uint64(t.try), server); v.Reports.Loss > 0 && k.Float64() < v.Reports.Loss {
 		return core.LoadReport{}
 	}
 	return w.servers[server].Report(w.now)

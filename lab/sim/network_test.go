@@ -325,6 +325,10 @@ func TestReports(t *testing.T) {
 	if got := spied(t, s, 0).ends; len(got) != 2 || got[0].known || got[1].known {
 		t.Errorf("all reports lost: got %+v", got)
 	}
+	s.Servers.Reports = scenario.Reports{Enabled: true, Silent: 1}
+	if got := spied(t, s, 0).ends; len(got) != 2 || got[0].known || got[1].known {
+		t.Errorf("all servers silent: got %+v", got)
+	}
 	s.Servers.Reports = scenario.Reports{}
 	if got := spied(t, s, 0).ends; len(got) != 2 || got[0].known || got[1].known {
 		t.Errorf("no reports: got %+v", got)

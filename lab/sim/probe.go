@@ -81,7 +81,7 @@ func (w *world) examine(c check) {
 		c.ok, back = false, c.by
 	}
 	var load core.LoadReport
-	if c.ok && w.scenario.Servers.Reports.Enabled {
+	if c.ok && w.scenario.Servers.Report(server) {
 		load = w.servers[server].Report(w.now)
 	}
 	if back <= w.now.Add(1) { // answered at once: no work takes less than a nanosecond
