@@ -93,7 +93,7 @@ func TestFull(t *testing.T) {
 				Headers:  []HeaderMatch{{Name: "X-Debug"}, {Name: "X-Version", Value: "2"}, {Name: "X-Inside", Absent: true}},
 				Timeouts: &RouteTimeouts{ResponseHeader: ptr(3 * time.Second), Total: ptr(time.Duration(0))},
 				Retries:  &RouteRetries{Attempts: 1}, MaxBodyBytes: 1 << 20, MaxInFlight: 50,
-				Pool: "web", RateLimit: &RateLimit{1000.5, 100, "client", 50 * time.Millisecond, false}, Cost: 2,
+				Pool: "web", RateLimit: &RateLimit{1000.5, 100, "client", 32, 56, 50 * time.Millisecond, false}, Cost: 2,
 			},
 			{Name: "api", PathPrefix: "/", Pool: "api", Cost: 1},
 			{Name: "api-2", PathPrefix: "/v2", Pool: "api", RateLimit: &RateLimit{Rate: 0.5, Burst: 1, Headers: true}, Cost: 1},
@@ -175,6 +175,15 @@ func TestDerivedDefaults(t *testing.T) {
 	}
 	if got, want := pool(t, "strategy: {name: consistent-hash, key: path}").Strategy, (Strategy{Name: "consistent-hash", Key: "path", LoadFactor: 1.25}); got != want {
 		t.Errorf("consistent-hash by path: got %+v, want %+v", got, want)
+	}
+	for text, want := range map[string][2]int{"": {}, ", key: client": {32, 64}, ", key: client, ipv4_prefix: 24": {24, 64}} {
+		f, err := Parse("f", []byte(minimal+"rate_limit: {rate: 1"+text+"}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := f.RateLimit; [2]int{l.IPv4Prefix, l.IPv6Prefix} != want {
+			t.Errorf("rate limit%s: got prefixes of %d and %d, want %v", text, l.IPv4Prefix, l.IPv6Prefix, want)
+		}
 	}
 	for rate, burst := range map[string]int{"0.2": 1, "1": 1, "2.1": 3, "1000": 1000} {
 		f, err := Parse("f", []byte(minimal+"routes: [{pool: web, rate_limit: {rate: "+rate+"}}]"))

@@ -136,9 +136,18 @@ type RateLimit struct {
 	// one second's worth, at least 1.
 	Burst int `yaml:"burst" doc:"requests that may come at once; default: one second's worth, at least 1"`
 
-	// Key says who shares a bucket: "" (the default), all of them; "client", each
-	// client address has its own.
-	Key string `yaml:"key" enum:",client" doc:"who shares a bucket: empty, all; client, each client address has its own"`
+	// Key says who shares a bucket: "" (the default), all of them; "client", each client
+	// has its own, by its address (behind trusted proxies the real client's).
+	Key string `yaml:"key" enum:",client" doc:"who shares a bucket: empty, all; client, each client has its own, by its address"`
+
+	// IPv4Prefix and IPv6Prefix are how many bits of an address make a client, 1 to 32 and 1
+	// to 128. Defaults 32, and 64, which is what a single customer is given at least (RFC
+	// 6177): the rest is theirs to choose, and a new address for each request would be a new
+	// bucket each. A provider may give 56 or 48; where the clients are machines of one subnet
+	// it is 128. An IPv4 address that is written as an IPv6 one is an IPv4 address, and a
+	// link-local one counts whole. Only with Key client.
+	IPv4Prefix int `yaml:"ipv4_prefix,omitempty" doc:"bits of an IPv4 address that make a client, 1 to 32; only with key: client"`
+	IPv6Prefix int `yaml:"ipv6_prefix,omitempty" doc:"bits of an IPv6 address that make a client, 1 to 128; only with key: client"`
 
 	// MaxDelay is how long a request that comes too early may wait for its turn
 	// before it goes on; what would have to wait longer is rejected. 0 to 1h.
@@ -154,10 +163,19 @@ type RateLimit struct {
 // Defaults has the headers sent.
 func (l *RateLimit) Defaults() { *l = RateLimit{Headers: true} }
 
-// Derive sets the default of Burst.
+// Derive sets the default of Burst, and what makes a client.
 func (l *RateLimit) Derive(has func(string) bool) {
 	if !has("burst") {
 		l.Burst = int(math.Ceil(min(max(l.Rate, 1), maxRate)))
+	}
+	if l.Key != KeyClient {
+		return
+	}
+	if !has("ipv4_prefix") {
+		l.IPv4Prefix = 32
+	}
+	if !has("ipv6_prefix") {
+		l.IPv6Prefix = 64
 	}
 }
 

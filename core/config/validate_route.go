@@ -176,7 +176,18 @@ func (l *RateLimit) validate(report strict.Report) {
 	if float64(l.Burst) > l.Rate*century.Seconds() && l.Rate > 0 {
 		report("burst", "expected less than a century's worth at %v a second, found %d", l.Rate, l.Burst)
 	}
-	oneOf(report, "key", "key", l.Key, []string{"", "client"})
+	oneOf(report, "key", "key", l.Key, []string{"", KeyClient})
+	for _, prefix := range []struct {
+		name       string
+		bits, most int
+	}{{"ipv4_prefix", l.IPv4Prefix, 32}, {"ipv6_prefix", l.IPv6Prefix, 128}} {
+		switch {
+		case l.Key == KeyClient:
+			between(report, prefix.name, prefix.bits, 1, prefix.most)
+		case l.Key == "" && prefix.bits != 0:
+			report(prefix.name, "all share a bucket, whatever their addresses: only with key: client")
+		}
+	}
 	within(report, "max_delay", l.MaxDelay, 0, time.Hour)
 }
 

@@ -138,6 +138,9 @@ func TestRules(t *testing.T) {
 		{"rate", route(`{pool: a, rate_limit: {rate: 0}}`), `3:39: routes[0].rate_limit.rate: expected requests a second, above 0 and at most 1e+09, found 0`},
 		{"burst", route(`{pool: a, rate_limit: {rate: 5, burst: 0}}`), `3:49: routes[0].rate_limit.burst: expected a number from 1 to 1000000000, found 0`},
 		{"endless burst", route(`{pool: a, rate_limit: {rate: 0.001, burst: 10000000}}`), `3:53: routes[0].rate_limit.burst: expected less than a century's worth at 0.001 a second, found 10000000`},
+		{"IPv4 prefix", route(`{pool: a, rate_limit: {rate: 5, key: client, ipv4_prefix: 33}}`), `3:68: routes[0].rate_limit.ipv4_prefix: expected a number from 1 to 32, found 33`},
+		{"IPv6 prefix", route(`{pool: a, rate_limit: {rate: 5, key: client, ipv6_prefix: 0}}`), `3:68: routes[0].rate_limit.ipv6_prefix: expected a number from 1 to 128, found 0`},
+		{"prefix of all", route(`{pool: a, rate_limit: {rate: 5, ipv6_prefix: 56}}`), `3:55: routes[0].rate_limit.ipv6_prefix: all share a bucket, whatever their addresses: only with key: client`},
 		{"key", route(`{pool: a, rate_limit: {rate: 5, key: clinet}}`), `3:47: routes[0].rate_limit.key: unknown key "clinet": did you mean "client"?`},
 	}
 	for _, test := range tests {

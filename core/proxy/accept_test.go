@@ -145,8 +145,8 @@ func TestTrailersThatArePassedOn(t *testing.T) {
 	}
 }
 
-func prefixes(f *testing.F, texts ...string) []netip.Prefix {
-	f.Helper()
+func prefixes(t testing.TB, texts ...string) []netip.Prefix {
+	t.Helper()
 	var all []netip.Prefix
 	for _, text := range texts {
 		all = append(all, netip.MustParsePrefix(text))
@@ -161,6 +161,25 @@ func rewritten(p *Proxy, r *http.Request) http.Header {
 	pr.Out.Header.Del("X-Forwarded-For")
 	p.rewrite(pr)
 	return pr.Out.Header
+}
+
+// An IPv4 address is the same client, however whoever forwards for it writes it.
+func TestMappedAddresses(t *testing.T) {
+	p := routed("/")
+	p.options.Trusted = prefixes(t, "127.0.0.0/8")
+	for _, c := range []struct{ peer, forwarded, want string }{
+		{"192.0.2.1:1", "", "192.0.2.1"},
+		{"[::ffff:192.0.2.1]:1", "", "192.0.2.1"},
+		{"[::ffff:127.0.0.1]:1", "::ffff:192.0.2.7", "192.0.2.7"},
+		{"[2001:db8::1]:1", "", "2001:db8::1"},
+		{"@", "", "@"},
+	} {
+		r := asked("GET", "/", "a", http.Header{"X-Forwarded-For": {c.forwarded}})
+		r.RemoteAddr = c.peer
+		if got := p.clientAddress(r); got != c.want {
+			t.Errorf("%s, forwarded for %q: got %s, want %s", c.peer, c.forwarded, got, c.want)
+		}
+	}
 }
 
 // No name that an endpoint may take for X-Forwarded-For gets past.

@@ -112,9 +112,12 @@ func contains(ranges []netip.Prefix, address string) bool {
 
 // clientAddress is the address of the client itself, without port: the peer, or,
 // where peers are trusted, the last address in X-Forwarded-For that is not one of
-// theirs.
+// theirs. An IPv4 address that is written as an IPv6 one is an IPv4 address.
 func (p *Proxy) clientAddress(r *http.Request) string {
 	client := peer(r)
+	if a, err := netip.ParseAddr(client); err == nil && a.Is4In6() {
+		client = a.Unmap().String()
+	}
 	if !p.trusts(client) {
 		return client
 	}

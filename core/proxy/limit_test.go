@@ -24,7 +24,7 @@ func limited(t *testing.T, perSecond float64, burst int, keyed bool) func([]prox
 	return func(routes []proxy.Route) []proxy.Route {
 		routes[0].Limit = &proxy.Limit{Limiter: limit.New(rate, 0)}
 		if keyed {
-			routes[0].Limit.Limiter = limit.NewKeyed(rate, 0, 1000)
+			routes[0].Limit = &proxy.Limit{Limiter: limit.NewKeyed(rate, 0, 1000), IPv4Prefix: 32, IPv6Prefix: 64}
 		}
 		return routes
 	}
@@ -79,6 +79,9 @@ func TestRateLimitByClient(t *testing.T) {
 			[]string{"2001:db8::1", "2001:DB8:0:0::1", "::ffff:1.1.1.1", "1.1.1.1"}, []int{200, 429, 200, 429}},
 		{"an address with a port", []string{"127.0.0.0/8"},
 			[]string{"1.1.1.1:1000", "1.1.1.1:2000", "2.2.2.2:1000", "[2001:db8::1]:5", "[2001:db8::1]:6"}, []int{200, 429, 200, 200, 429}},
+		{"a client has a network of IPv6", []string{"127.0.0.0/8"},
+			[]string{"2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1", "::ffff:1.1.1.1", "::ffff:1.1.1.2"}, []int{200, 429, 200, 200, 200}},
+		{"a link has one for all", []string{"127.0.0.0/8"}, []string{"fe80::1", "fe80::2", "fe80::1"}, []int{200, 200, 429}},
 		{"what is no address is the peer's", []string{"127.0.0.0/8"},
 			[]string{"unknown", "garbage", "2.2.2.2"}, []int{200, 429, 200}},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -16,6 +17,28 @@ type Limit struct {
 	*limit.Limiter
 	Name    string // of the policy in the headers
 	Headers bool   // whether there are any
+	// How many bits of an address make a client, where each has a bucket; 0 for all.
+	IPv4Prefix, IPv6Prefix int
+}
+
+// key is what a client goes by, by its address: those with the same prefix are one. All
+// link-local addresses have the same, and go by the whole. Who has no address, behind a
+// socket, goes by its name.
+func (l *Limit) key(client string) uint64 {
+	a, err := netip.ParseAddr(client)
+	if err != nil {
+		return core.Hash(client)
+	}
+	bits := l.IPv6Prefix
+	if a.Is4() {
+		bits = l.IPv4Prefix
+	}
+	if bits > 0 && !a.IsLinkLocalUnicast() {
+		prefix, _ := a.Prefix(bits)
+		a = prefix.Addr()
+	}
+	b := a.As16()
+	return core.Hash(string(b[:]))
 }
 
 // admit asks the rate limits, that of the route and that of all routes, and says in the
@@ -32,7 +55,7 @@ func (p *Proxy) admit(route *Route, r *http.Request, h http.Header, now core.Ins
 			continue
 		}
 		if l.Keyed() {
-			keys[i] = core.Hash(p.clientAddress(r))
+			keys[i] = l.key(p.clientAddress(r))
 		}
 		if !ok {
 			continue

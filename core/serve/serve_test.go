@@ -189,7 +189,7 @@ routes:
   - {path_prefix: /a, pool: a}
   - {path_prefix: /a/b, pool: b, methods: [GET]}
   - {path_prefix: /limited, pool: a, rate_limit: {rate: 0.001, burst: 1}}
-  - {path_prefix: /each, pool: a, rate_limit: {rate: 0.001, burst: 1, key: client}}
+  - {path_prefix: /each, pool: a, rate_limit: {rate: 0.001, burst: 1, key: client, ipv4_prefix: 24, ipv6_prefix: 56}}
 trusted_proxies: [127.0.0.1]
 `, a, b)))
 	if err != nil {
@@ -213,7 +213,7 @@ trusted_proxies: [127.0.0.1]
 	for _, step := range []struct {
 		client string
 		want   int
-	}{{"1.1.1.1", 200}, {"1.1.1.1", 429}, {"2.2.2.2", 200}} {
+	}{{"1.1.1.1", 200}, {"1.1.1.1", 429}, {"1.1.1.2", 429}, {"1.1.2.1", 200}, {"2001:db8:0:1::", 200}, {"2001:db8:0:ff::", 429}, {"2001:db8:0:100::", 200}} {
 		r, err := http.NewRequestWithContext(t.Context(), "GET", s.public()+"/each", nil)
 		if err != nil {
 			t.Fatal(err)

@@ -106,12 +106,14 @@ func (l limits) get(route, name string, r *config.RateLimit) (*proxy.Limit, erro
 			return nil, err
 		}
 		limiter = limit.New(rate, r.MaxDelay)
-		if r.Key == "client" {
+		if r.Key == config.KeyClient {
 			limiter = limit.NewKeyed(rate, r.MaxDelay, limiterKeys)
 		}
 	}
 	l.made[key] = limiter
-	return &proxy.Limit{Limiter: limiter, Name: name, Headers: r.Headers}, nil
+	return &proxy.Limit{
+		Limiter: limiter, Name: name, Headers: r.Headers, IPv4Prefix: r.IPv4Prefix, IPv6Prefix: r.IPv6Prefix,
+	}, nil
 }
 
 // reportsOf is how a pool reads what its endpoints report of their load, nil where its
