@@ -50,6 +50,9 @@ func limit(c *core.Config, p config.Policies) error {
 	if err != nil {
 		return err
 	}
+	if moving, ok := limiter.(*concurrency.Limiter); ok && l.Name != "aimd" { // that sees timeouts alone
+		limiter = concurrency.NewClassed(moving)
+	}
 	c.Admission = core.NewAdmission(core.AdmissionSettings{
 		Limiter: limiter, Room: l.Queue, MaxWait: l.MaxWait, Patience: patience, DryRun: l.DryRun,
 	})

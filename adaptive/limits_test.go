@@ -50,6 +50,16 @@ func build(t testing.TB, p config.Policies, members int) *core.Router {
 	return r
 }
 
+// The limiters of a pool that go by latency are told what was asked for.
+func TestWhoComparesClasses(t *testing.T) {
+	for name, want := range map[string]bool{"fixed": false, "aimd": false, "vegas": true, "gradient2": true, "correlated": true} {
+		l := build(t, limitedBy(name, "", ""), 1).Admission().Limiter()
+		if _, got := l.(core.ClassedLimiter); got != want {
+			t.Errorf("%s is told classes: got %v, want %v", name, got, want)
+		}
+	}
+}
+
 // Every limiter and every shedder of the catalogue is built, and a request with them
 // allocates nothing.
 func TestLimitedRequestsAllocateNothing(t *testing.T) {

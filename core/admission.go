@@ -143,9 +143,14 @@ func (a *Admission) Enter(now Instant, t *Ticket) (entry Entry, until Instant) {
 	return Queued, t.until
 }
 
-// Learn tells the limiter what an admitted request came to, see Limiter.
-func (a *Admission) Learn(now Instant, s Sample, t *Ticket) {
-	a.settings.Load().Limiter.Learn(now, s, t.inFlight)
+// Learn tells the limiter what an admitted request of a class came to, see Limiter.
+func (a *Admission) Learn(now Instant, s Sample, t *Ticket, class uint8) {
+	l := a.settings.Load().Limiter
+	if c, ok := l.(ClassedLimiter); ok {
+		c.LearnOf(class, now, s, t.inFlight)
+		return
+	}
+	l.Learn(now, s, t.inFlight)
 }
 
 // Leave ends an admitted request, and admits whoever fits in its place. It returns a

@@ -22,6 +22,12 @@ type Limiter interface {
 	State() LimiterState
 }
 
+// ClassedLimiter is a Limiter that tells classes of requests apart (Ask.Class). It hears from
+// an Admission by this instead of Learn.
+type ClassedLimiter interface {
+	LearnOf(class uint8, now Instant, s Sample, inFlight int)
+}
+
 // LimiterState is what a limiter decides by. What a limiter does not use, or does not
 // know yet, is NaN. Make it with NewLimiterState.
 type LimiterState struct {

@@ -303,7 +303,7 @@ func (q *Request) learn(now Instant, o Outcome, answered bool) {
 		s.FirstAnswer = s.Total
 	}
 	q.told, q.said = true, o
-	q.admission.Learn(now, s, &q.Ticket)
+	q.admission.Learn(now, s, &q.Ticket, q.Ask.Class)
 }
 
 // ended tells the shedder what came of the request: at its answer, or at its end if

@@ -107,6 +107,35 @@ func TestLimiterLearnsNothingOfALeftAnswer(t *testing.T) {
 	}
 }
 
+// told is a limiter that is told classes.
+type told struct {
+	*movable
+	classes []uint8
+}
+
+func (c *told) LearnOf(class uint8, now core.Instant, s core.Sample, inFlight int) {
+	c.classes = append(c.classes, class)
+	c.Learn(now, s, inFlight)
+}
+
+// A limiter that tells classes apart hears of what class a request was.
+func TestLimiterLearnsTheClass(t *testing.T) {
+	limiter := &told{movable: limitOf(9)}
+	p := newPool(t, core.Config{Admission: core.NewAdmission(core.AdmissionSettings{Limiter: limiter})}, "a")
+	for _, class := range []uint8{3, 0, 255} {
+		q := &core.Request{Ask: core.Ask{Class: class}}
+		q.Start(0, p.Router, true)
+		q.Answered(sec, 0, outcome(core.Success), false)
+		q.Finished(2*sec, 0, outcome(core.Success))
+	}
+	if diff := cmp.Diff([]uint8{3, 0, 255}, limiter.classes); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if n := len(limiter.learned); n != 3 {
+		t.Errorf("learned of %d, want 3", n)
+	}
+}
+
 // An answer that breaks off after its head teaches its end, too.
 func TestLimiterLearnsOfABrokenAnswer(t *testing.T) {
 	a, limiter := admission(1, 0, time.Second)

@@ -21,6 +21,8 @@
 //   - Failures teach no latency. An endpoint that answers errors fast is not fast, and
 //     one that cannot be reached is the breaker's business, not the limit's.
 //
+// Where requests of several classes share a pool, [Classed] has a limiter compare within them.
+//
 // The floor is 1, not the 20 of Netflix's defaults: a limit on one endpoint that is
 // stuck would leave twenty requests hanging there. Nobody probes by pinning the limit
 // (Envoy does, to 3, which sheds good traffic).
@@ -124,9 +126,9 @@ func (l *Limiter) Learn(now core.Instant, s core.Sample, inFlight int) {
 	switch s.Outcome {
 	case core.Timeout, core.Throttled:
 		l.drop(now, s.Total)
-	case core.Success, core.ClientError:
-		if s.FirstAnswer < 0 {
-			return // nothing was timed
+	default:
+		if !timed(s) {
+			return
 		}
 		if seconds := s.FirstAnswer.Seconds(); l.rule.late(seconds) {
 			l.drop(now, s.FirstAnswer)
@@ -134,6 +136,11 @@ func (l *Limiter) Learn(now core.Instant, s core.Sample, inFlight int) {
 			l.add(now, seconds, inFlight)
 		}
 	}
+}
+
+// timed reports whether a sample has a latency that teaches something.
+func timed(s core.Sample) bool {
+	return (s.Outcome == core.Success || s.Outcome == core.ClientError) && s.FirstAnswer >= 0
 }
 
 func (l *Limiter) add(now core.Instant, seconds float64, inFlight int) {

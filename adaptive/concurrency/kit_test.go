@@ -63,6 +63,7 @@ func dropped(d time.Duration) core.Sample {
 type flight struct {
 	began, end core.Instant
 	inFlight   int
+	class      uint8
 }
 
 type flights []flight
@@ -84,6 +85,7 @@ type service struct {
 	limiter core.Limiter
 	free    []core.Instant                   // when each server is idle
 	takes   func(core.Instant) time.Duration // of one server, for one
+	class   uint8                            // of what is taken in
 	now     core.Instant
 	out     flights
 	done    int
@@ -104,7 +106,7 @@ func (s *service) begin() {
 	}
 	end := max(s.now, s.free[first]).Add(s.takes(s.now))
 	s.free[first] = end
-	heap.Push(&s.out, flight{s.now, end, len(s.out) + 1})
+	heap.Push(&s.out, flight{s.now, end, len(s.out) + 1, s.class})
 }
 
 // end ends the next one, if that is by until, and has the limiter learn of it.
@@ -115,7 +117,12 @@ func (s *service) end(until core.Instant) bool {
 	f := heap.Pop(&s.out).(flight)
 	s.now = f.end
 	s.done++
-	s.limiter.Learn(s.now, answered(f.end.Sub(f.began)), f.inFlight)
+	sample := answered(f.end.Sub(f.began))
+	if c, ok := s.limiter.(core.ClassedLimiter); ok {
+		c.LearnOf(f.class, s.now, sample, f.inFlight)
+	} else {
+		s.limiter.Learn(s.now, sample, f.inFlight)
+	}
 	return true
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evenkeel/evenkeel/adaptive/concurrency"
 	"github.com/evenkeel/evenkeel/core"
 )
 
@@ -169,6 +170,30 @@ func TestWhenTheMixChanges(t *testing.T) {
 		slices.Sort(refused)
 		if got := refused[2]; got > 0.06 {
 			t.Errorf("%s: got %.1f %% refused, want at most 6", name, 100*got)
+		}
+	}
+}
+
+// One that knows sees that it is none.
+func TestWhenTheMixOfClassesChanges(t *testing.T) {
+	for _, name := range []string{"vegas", "gradient2", "correlated"} {
+		for seed := range uint64(5) {
+			s := newService(concurrency.NewClassed(moving[name](20)), 40, 0)
+			key, long := core.NewKey(seed), 0.1
+			s.takes = func(core.Instant) time.Duration {
+				s.class = 0
+				mean := 0.008
+				if key.Float64() < long {
+					s.class, mean = 1, 0.128
+				}
+				return time.Duration(-math.Log(key.Float64()) * mean * 1e9)
+			}
+			s.arrive(30*sec, 700, &key)
+			s.refused, long = 0, 0.3
+			s.arrive(150*sec, 700, &key)
+			if got := float64(s.refused) / 84_000; got > 0.001 {
+				t.Errorf("%s, seed %d: got %.2f %% refused, want at most 0.1", name, seed, 100*got)
+			}
 		}
 	}
 }
