@@ -45,7 +45,7 @@ func overview(list []section) table {
 		s := &list[i]
 		most, void := s.trials()
 		trials := cell{Text: fmt.Sprint(most), Sub: marks(void, 0)} // what is unstable stands with each subject
-		row := []cell{{Text: s.Scenario.Scenario, Sub: driver(s.Driver), Link: s.ID}, trials}
+		row := []cell{{Text: s.Scenario.Scenario, Sub: briefly(s.Driver), Link: s.ID}, trials}
 		best := s.best()
 		for _, name := range subjects {
 			at := slices.IndexFunc(s.Subjects, func(sub subject) bool { return sub.Name == name })
