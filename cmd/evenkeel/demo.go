@@ -92,10 +92,11 @@ Try, in another terminal:
   curl -i http://%s/                    a request; X-Evenkeel-Server says who answered
   curl -s http://%s/metrics | grep ^evenkeel
   curl -s http://%s/api/v1/pools        mode, and each endpoint's share, cost and breaker
-  curl -s http://%s/api/v1/decisions?limit=1     why the last request went where it went
+  curl -s 'http://%s/api/v1/decisions?limit=1'  why the last request went where it went
   bin/evenkeel demo --strategy round-robin     (after stopping this one) to compare
 
-Ctrl-C stops it.
+Ctrl-C stops it. Every two seconds: the mode; of each backend its share of the requests, and
+its estimated latency, which drifts to that of the others while nobody asks it.
 
 `, proxy, admin, urls[len(urls)-1], load, proxy, admin, admin, admin)
 }

@@ -114,6 +114,8 @@ func (s *Server) Run(stop, kill context.Context) error {
 	for _, p := range s.plane.Load().pools {
 		s.probe(p)
 	}
+	w := &watch{log: s.log}
+	s.side.Go(func() { w.keep(s.life, s.now, func() []*pool { return s.plane.Load().pools }) })
 	s.mu.Unlock()
 	defer s.close()
 	s.log.Info("ready", "listeners", s.Addresses(), "admin", s.AdminAddress())

@@ -232,11 +232,13 @@ trusted_proxies: [127.0.0.1]
 
 func TestHealthChecksRun(t *testing.T) {
 	var sick atomic.Bool
-	s := start(t, parse(t, backend(t, func(w http.ResponseWriter, r *http.Request) {
+	log, o := &witness.Log{}, options()
+	o.Log = slog.New(slog.NewTextHandler(log, nil))
+	s := startWith(t, parse(t, backend(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/health" && sick.Load() {
 			w.WriteHeader(500)
 		}
-	}), "", "", "    health: {path: /health, interval: 2ms, rise: 2, fall: 2}\n    panic_threshold: 0"))
+	}), "", "", "    health: {path: /health, interval: 2ms, rise: 2, fall: 2}\n    panic_threshold: 0"), o)
 	for _, down := range []bool{true, false} {
 		sick.Store(down)
 		want, ready := 200, 200
@@ -245,6 +247,8 @@ func TestHealthChecksRun(t *testing.T) {
 		}
 		witness.Eventually(t, fmt.Sprint("readyz of a pool that is down: ", down), func() bool { return s.get(s.admin()+"/readyz").status == ready })
 		s.get(s.public()).want(t, fmt.Sprint("a request when down: ", down), want, "")
+		says := map[bool]string{true: "fallen out of use", false: "back in use"}[down]
+		witness.Eventually(t, "a line in the log: "+says, func() bool { return strings.Contains(log.String(), says) })
 	}
 }
 

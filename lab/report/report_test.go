@@ -314,7 +314,7 @@ func TestUnstableIsShown(t *testing.T) {
 	text := read(t, dir, MarkdownFile)
 	for _, want := range []string{
 		": 2 subjects, 6 trials (1 void, 4 unstable).\n",
-		"| over (simulated (virtual time)) | 3 (1 void) |",
+		"| over (simulated) | 3 (1 void) |",
 		"- **unstable:** p2c-ewma, 2 of 3 trials: " + why + " (block 1)\n- **unstable:** round-robin, 2 of 3 trials: 1000000 requests in flight after 12.3 s: stopped (block 1)\n",
 		"- **void:** round-robin, block 0 (seed 10): noise\n",
 		"| 3 (2 unstable) |", "| 3 (1 void, 2 unstable) |", "(unstable)", "unstable, errors",
