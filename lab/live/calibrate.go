@@ -66,7 +66,7 @@ func (d Driver) Calibrate(ctx context.Context, s *scenario.Scenario) (Calibratio
 			break
 		}
 		if try == calibrateTries {
-			return c, fmt.Errorf("%w: %s without a proxy, %d times: %s", ErrUntrusted, s.Name, try, void)
+			return c, fmt.Errorf("%w: %s without a proxy, %d times: %s (is this machine busy with something else?)", ErrUntrusted, s.Name, try, void)
 		}
 	}
 	if d.Dir == "" {
