@@ -177,7 +177,7 @@ func TestWhenTheMixChanges(t *testing.T) {
 // One that knows sees that it is none.
 func TestWhenTheMixOfClassesChanges(t *testing.T) {
 	for _, name := range []string{"vegas", "gradient2", "correlated"} {
-		for seed := range uint64(5) {
+		for seed := range uint64(2) {
 			s := newService(concurrency.NewClassed(moving[name](20)), 40, 0)
 			key, long := core.NewKey(seed), 0.1
 			s.takes = func(core.Instant) time.Duration {
