@@ -106,6 +106,135 @@ func TestDraws(t *testing.T) {
 	}
 }
 
+// Where most are slow, sixteen draws meet nobody that is well now and then: of 200 of which 140
+// are slow, once in 440 times. Then it draws anew, as often as brings that below 0.2 %, four
+// times at most; not where nobody has said so, nor where so many are always drawn. Of N = 20,000
+// decisions the share p has a standard deviation of sqrt(p(1-p)/N): 0.0003 of 0.0023, 0.0014 of
+// 0.04; the bounds are more than six off.
+func TestDrawsAnew(t *testing.T) {
+	mostly := p2c.Settings{Choices: 2, MostChoices: 16}
+	for _, c := range []struct {
+		what        string
+		settings    p2c.Settings
+		slow        int // of 200
+		fast        float64
+		least, most float64 // share of decisions for a slow one
+	}{
+		{"seven of ten", mostly, 140, 1, 0, 0.0003},
+		{"not known who is fast", mostly, 140, 0, 0.0003, 0.02},
+		{"always sixteen", p2c.Settings{Choices: 16, MostChoices: 16}, 140, 1, 0.0003, 0.02},
+		{"one in forty is well: 0.975^64 is 0.2, less since they are distinct", mostly, 195, 1, 0.1, 0.3},
+	} {
+		p := p2c.New(c.settings)
+		costs, es := map[string]float64{}, make([]core.Endpoint, 200)
+		for i := range es {
+			key := fmt.Sprint(i)
+			es[i], costs[key] = core.Endpoint{Key: key, Weight: 1}, 1
+			if i < c.slow {
+				costs[key] = 10 + float64(i)
+			}
+		}
+		r := routerWith(t, p, costs, es...)
+		p.Survey(0, core.Survey{Rate: 20_000, Fresh: 200, Suspects: c.slow, Fast: c.fast})
+		v, src := r.View(), rand.NewPCG(3, 4)
+		const decisions = 20_000
+		slow := 0
+		for range decisions {
+			got, ok := p.Pick(v, &core.Ask{}, 0, src)
+			if !ok {
+				t.Fatal("pick: got nobody")
+			}
+			if v.Members[got.Slot].Cost(0) > 1 {
+				slow++
+			}
+		}
+		if share := float64(slow) / decisions; share < c.least || share > c.most {
+			t.Errorf("%s: share of slow ones: got %v, want %v to %v", c.what, share, c.least, c.most)
+		}
+	}
+}
+
+// trying is a gate that says what it is told to.
+type trying core.Verdict
+
+func (g trying) Peek(core.Instant) core.Verdict                { return core.Verdict(g) }
+func (trying) Acquire(core.Instant, bool) (core.Permit, bool)  { return 0, true }
+func (trying) Release(core.Permit, core.Instant)               {}
+func (trying) Answered(core.Permit, core.Instant, core.Sample) {}
+func (trying) Settle(core.Permit, core.Instant, core.Sample)   {}
+
+// Nobody draws anew who has met one that is well, or one on probation, however slow that looks.
+func TestDrawsOnce(t *testing.T) {
+	mostly := core.Survey{Rate: 1e6, Fresh: 100, Suspects: 75}
+	p := p2c.New(p2c.Settings{Choices: 2, MostChoices: 8})
+	looks := watch(t, p, 100)
+	mostly.Fast = 0.67
+	p.Survey(0, mostly)
+	if got := looks(); got != 3 { // two draws, and whether that will do
+		t.Errorf("with one that is well: got %d looks, want 3", got)
+	}
+	mostly.Fast = 0.01
+	p.Survey(0, mostly)
+	if got := looks(); got <= 3*8 {
+		t.Errorf("with nobody that is well: got %d looks, want more than %d", got, 3*8)
+	}
+
+	r := core.NewRouter(core.Config{
+		Driver: core.Driver{Source: rand.NewPCG(1, 2)},
+		Picker: p,
+		Equip: func(m *core.Member) core.Parts {
+			parts := core.Parts{Estimator: cost(1)}
+			if m.Key == "0" {
+				parts = core.Parts{Estimator: cost(5), Gates: []core.Gate{trying(core.Probing)}}
+			}
+			return parts
+		},
+	})
+	var es []core.Endpoint
+	for i := range 10 {
+		es = append(es, core.Endpoint{Key: fmt.Sprint(i), Weight: 1})
+	}
+	if err := r.Update(0, es); err != nil {
+		t.Fatal(err)
+	}
+	// Whoever is on probation comes first: of eight distinct draws from ten it is one in 80 % of
+	// N = 1,000 decisions, with a standard deviation of 13.
+	tried, src := 0, rand.NewPCG(3, 4)
+	for range 1000 {
+		if got, _ := p.Pick(r.View(), &core.Ask{}, 0, src); got.Slot == 0 {
+			tried++
+		}
+	}
+	if tried < 720 {
+		t.Errorf("decisions for the one on probation: got %d of 1000, want about 800", tried)
+	}
+}
+
+// Of several draws the best is taken: it costs as little as the best of as many as all of them.
+func TestDrawsAnewTakesTheBest(t *testing.T) {
+	p := p2c.New(p2c.Settings{Choices: 2, MostChoices: 4})
+	costs, es := map[string]float64{}, make([]core.Endpoint, 100)
+	for i := range es {
+		key := fmt.Sprint(i)
+		es[i], costs[key] = core.Endpoint{Key: key, Weight: 1}, float64(10+i)
+	}
+	r := routerWith(t, p, costs, es...)
+	p.Survey(0, core.Survey{Rate: 1e6, Fresh: 100, Suspects: 99, Fast: 1})
+	v, src := r.View(), rand.NewPCG(3, 4)
+	sum := 0.0
+	const decisions = 10_000
+	for range decisions {
+		got, _ := p.Pick(v, &core.Ask{}, 0, src)
+		sum += float64(got.Slot)
+	}
+	// The least of four distinct slots of a hundred is 101/5 - 1 = 19.2 on average, of sixteen
+	// 101/17 - 1 = 4.9, a little more where some of them are the same. The standard deviation of
+	// the mean is 0.05.
+	if mean := sum / decisions; mean < 4.6 || mean > 5.8 {
+		t.Errorf("mean of the slots taken: got %v, want 4.9 or little more", mean)
+	}
+}
+
 // From two on, no more are drawn once the best of them costs at most one and a half times
 // what the fastest quarter takes, whatever its weight.
 func TestDrawsUntilContent(t *testing.T) {

@@ -12,6 +12,9 @@
 // suspects d draws do so with probability s^d; whatever the rate, the picker draws up to as
 // many as keep that below 0.2 %, where the tail does not see it.
 //
+// Where even the most that it draws are too few for that, since two thirds are slow or worse, it
+// draws anew if it has met nobody that is well: a few times at most, and mostly once.
+//
 // It draws one after the other, and no more once the best of two or more is idle and about as
 // fast as the fastest: there is nothing left to gain that would pay for a look.
 package p2c
@@ -28,8 +31,8 @@ import (
 
 // Settings of the picker.
 type Settings struct {
-	// Choices are the fewest members drawn, MostChoices the most; from 2 to
-	// pick.MaxChoices. Where both are equal it always draws so many.
+	// Choices are the fewest members drawn, MostChoices the most at a time; from 2 to
+	// pick.MaxChoices. Where both are equal it always draws so many, and never anew.
 	Choices, MostChoices int
 	// ScanUpTo is the size of a pool up to which all members are looked at instead, as
 	// long as that can be afforded; 0: never.
@@ -53,6 +56,9 @@ const (
 	// the p99 of ten endpoints which are shared by twenty proxies, and whose work always takes
 	// as long, is 6 % above that of round robin, and not 3 %.
 	near = 0.01
+	// mostRounds is how many times as many may be drawn where most are slow, as long as nobody
+	// that is well is among them: with nine of ten slow, all of 64 are so once in a thousand times.
+	mostRounds = 4
 	// content is how many times what the fastest quarter takes a member may cost for nobody
 	// to look further.
 	content = 1.5
@@ -67,6 +73,7 @@ type Picker struct {
 	scan     *pick.Sweep
 	draws    *pick.Choices
 	most     atomic.Int32  // how many are drawn at most
+	rounds   atomic.Int32  // how many times so many, while none of them costs little enough
 	enough   atomic.Uint64 // float64 bits: seconds, at which no more are drawn
 	affords  atomic.Int32  // how many looks a decision can be afforded
 	whole    atomic.Bool   // as of the last survey, everybody is looked at
@@ -117,7 +124,20 @@ func (p *Picker) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Sour
 	if n := len(v.Members); n <= p.settings.ScanUpTo && n <= int(p.affords.Load()) {
 		return p.scan.Pick(&inside.scan, a, now, src)
 	}
-	return p.draws.Draw(&inside.draws, a, now, src, int(p.most.Load()), math.Float64frombits(p.enough.Load()))
+	most, enough := int(p.most.Load()), math.Float64frombits(p.enough.Load())
+	c, ok := p.draws.Draw(&inside.draws, a, now, src, most, enough)
+	for left := p.rounds.Load(); left > 1 && ok && enough > 0 && slow(v.Members[c.Slot], now, enough); left-- {
+		again, _ := p.draws.Draw(&inside.draws, a, now, src, most, enough)
+		if Cost(v.Members[again.Slot], now) < Cost(v.Members[c.Slot], now) {
+			c = again
+		}
+	}
+	return c, ok
+}
+
+// slow tells that a member costs more than enough. One on probation is taken for what it shows.
+func slow(m *core.Member, now core.Instant, enough float64) bool {
+	return m.Cost(now) > enough && m.Verdict(now) == core.Ready
 }
 
 // Whole tells whether decisions look at everybody at present.
@@ -137,5 +157,11 @@ func (p *Picker) Survey(_ core.Instant, s core.Survey) {
 		d = max(d, math.Ceil(math.Log(missed)/math.Log(share)))
 	}
 	p.enough.Store(math.Float64bits(content * s.Fast))
-	p.most.Store(int32(min(max(int(d), p.settings.Choices), p.settings.MostChoices)))
+	most := min(max(int(d), p.settings.Choices), p.settings.MostChoices)
+	p.most.Store(int32(most))
+	rounds := 1.0
+	if p.settings.MostChoices > p.settings.Choices {
+		rounds = min(math.Ceil(d/float64(most)), mostRounds)
+	}
+	p.rounds.Store(int32(rounds))
 }
