@@ -177,12 +177,20 @@ func (e *Estimator) retake(now core.Instant) (seconds float64, known bool) {
 	return e.hold(now, e.project(estimate, idle, e.member.Pool().MedianLatency())), true
 }
 
-// level takes a latency near the median for the median.
-func (e *Estimator) level(latency, median float64) float64 {
-	if near := e.settings.Near * e.member.Pool().Chance(); latency < median*(1+near) && latency > median*(1-near) {
+// level takes a latency near the median for the median, and a shorter one of who is new.
+func (e *Estimator) level(now core.Instant, latency, median float64) float64 {
+	near := e.settings.Near * e.member.Pool().Chance()
+	if latency < median*(1+near) && (latency > median*(1-near) || e.new(now)) {
 		return median
 	}
 	return latency
+}
+
+// new tells whether the member has come into use within the decay time. Who has just come has had
+// nothing to do, and answers faster than it will with its share of the work: to be taken for as
+// fast as that, it is given several times as much before the first of it is answered.
+func (e *Estimator) new(now core.Instant) bool {
+	return e.settings.Seed && now.Sub(e.member.Returned()) < e.settings.Decay
 }
 
 // late is how much longer than there is to be expected the member has owed answers without
@@ -315,13 +323,13 @@ func (e *Estimator) within(o core.Outcome, x, estimate float64) float64 {
 
 // hold has the member taken for a latency, levelled, for a while from now on.
 func (e *Estimator) hold(now core.Instant, latency float64) float64 {
-	return e.keep(now, e.level(max(latency, least), e.member.Pool().MedianLatency()))
+	return e.keep(now, e.level(now, max(latency, least), e.member.Pool().MedianLatency()))
 }
 
 // confirm has the member taken for an estimate of now, unless it is taken for much the same:
 // that is as good for as long as it holds.
 func (e *Estimator) confirm(now core.Instant, estimate float64) {
-	level := e.level(max(estimate, least), e.member.Pool().MedianLatency())
+	level := e.level(now, max(estimate, least), e.member.Pool().MedianLatency())
 	taken := float64(math.Float32frombits(uint32(e.taken.Load() >> 32)))
 	if math.Abs(level-taken) > taken/noticed {
 		e.keep(now, level)

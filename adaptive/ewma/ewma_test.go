@@ -16,6 +16,9 @@ const (
 	sec = core.Instant(time.Second)
 )
 
+// longAgo is when the members of these tests came, so that none of them is new.
+const longAgo = -3600 * sec
+
 // penalty is what a failure counts as in these tests.
 const penalty = 5 * time.Second
 
@@ -59,7 +62,7 @@ func equipped(t testing.TB, estimator func(*core.Member) core.Estimator, keys ..
 	for _, k := range keys {
 		es = append(es, core.Endpoint{Key: k, Weight: 1})
 	}
-	if err := r.Update(0, es); err != nil {
+	if err := r.Update(longAgo, es); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -312,6 +315,37 @@ func TestAbandonedTeachesNothing(t *testing.T) {
 	near(t, "latency", func() float64 { x, _ := r.member(0).Latency(sec); return x }(), 0.01)
 	if _, fresh := r.member(0).Latency(31*sec + 1*ms); fresh {
 		t.Error("fresh 30 s after the last sample: got true, want false")
+	}
+}
+
+// Who has come within the decay time is not taken for faster than the median: it has had
+// nothing to do yet. A slower one is known to be slow at once, and without the seed nobody is
+// held back.
+func TestNewMembersAreNotFast(t *testing.T) {
+	for name, c := range map[string]struct {
+		seed    bool
+		latency time.Duration
+		after   core.Instant // since it has come
+		want    float64      // seconds
+	}{
+		"fast, and new":             {true, 2 * time.Millisecond, 0, 0.02},
+		"just within the decay":     {true, 2 * time.Millisecond, 10*sec - 1, 0.02},
+		"a decay later":             {true, 2 * time.Millisecond, 10 * sec, 0.02 - 0.018*math.Exp(-1)},
+		"slow, and new":             {true, 80 * time.Millisecond, 0, 0.08},
+		"fast and new, but no seed": {false, 2 * time.Millisecond, 0, 0.002},
+	} {
+		r := rigWith(t, with(func(s *ewma.Settings) { s.Seed = c.seed }), "a", "b", "c")
+		for slot := 1; slot < 3; slot++ {
+			r.answer(t, 4*sec, slot, 20*time.Millisecond, ok)
+		}
+		r.begin(t, 4*sec, 1).Settle(4*sec, ok) // the median is known
+		r.member(0).Return(5 * sec)
+		r.answer(t, 5*sec, 0, c.latency, ok)
+		now := 5*sec + c.after
+		near(t, name, r.member(0).Cost(now), c.want)
+		if got, _ := r.member(0).Latency(5 * sec); math.Abs(got-c.latency.Seconds()) > 1e-6 {
+			t.Errorf("%s: its latency: got %v s, want %v as it was", name, got, c.latency)
+		}
 	}
 }
 

@@ -166,6 +166,7 @@ func TestGrace(t *testing.T) {
 // the ramp is over.
 func TestRamp(t *testing.T) {
 	r := rigWith(t, with(func(s *ewma.Settings) { s.Ramp = 10 * time.Second }), "a")
+	r.member(0).Return(0)
 	exactly(t, "cold", r.member(0).Cost(0), 0)
 	r.answer(t, 0, 0, 100*time.Millisecond, ok)
 	used := func(what string, at core.Instant, want float64) {
