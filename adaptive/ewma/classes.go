@@ -33,7 +33,7 @@ type Classes struct {
 // is taken in, unless it is only a lower bound.
 func (c *Classes) alike(class uint8, now core.Instant, o core.Outcome, x float64) float64 {
 	its := &c.each[min(class, MaxClasses-1)]
-	if o != core.Overtaken {
+	if !bounds(o) {
 		c.all.learn(now, x)
 		its.learn(now, x)
 	}

@@ -93,6 +93,16 @@ func TestClassesOutcomes(t *testing.T) {
 	before := estimate(e)
 	e.EndOf(2, 0, core.Sample{Outcome: core.Overtaken, FirstAnswer: -1, Total: 600 * time.Millisecond})
 	exactly(t, "overtaken after twice what its class takes", estimate(e), (2*before+0.4)/3)
+
+	e, peer = classed(t)
+	for class := range uint8(2) {
+		answer(peer, 0, class, 100*time.Millisecond)
+	}
+	answer(e, 0, 0, 100*time.Millisecond)
+	e.EndOf(1, 0, core.Sample{Outcome: core.Abandoned, FirstAnswer: -1, Total: 400 * time.Millisecond})
+	exactly(t, "abandoned after four times what its class takes", estimate(e), 0.25)
+	answer(peer, 0, 1, 100*time.Millisecond)
+	exactly(t, "which it teaches nothing of", estimate(peer), 0.1)
 }
 
 // Whatever the classes take and whichever of their requests a member has got: it looks as

@@ -293,7 +293,7 @@ func (e *Estimator) take(now core.Instant, o core.Outcome, x float64) {
 		floor := e.floor(o, before, idle, samples)
 		x, estimate := e.within(o, x, before), before
 		switch {
-		case o == core.Overtaken && samples > 0 && x <= estimate:
+		case bounds(o) && samples > 0 && x <= floor, o == core.Abandoned && samples == 0:
 			return // a lower bound, and no news
 		case samples == 0 || e.settings.Peak && x > estimate:
 			estimate = x
@@ -302,7 +302,7 @@ func (e *Estimator) take(now core.Instant, o core.Outcome, x float64) {
 		}
 		estimate = max(estimate, floor)
 		if e.word.CompareAndSwap(old, pack(estimate, samples+1, now)) {
-			if samples > 0 && !o.Failed() && o != core.Overtaken {
+			if samples > 0 && !o.Failed() && !bounds(o) {
 				e.vary((x - before) / before)
 			}
 			e.confirm(now, estimate)
@@ -310,6 +310,10 @@ func (e *Estimator) take(now core.Instant, o core.Outcome, x float64) {
 		}
 	}
 }
+
+// bounds tells that what an attempt took is a lower bound of what its answer would have taken: it
+// was given up before there was one.
+func bounds(o core.Outcome) bool { return o == core.Overtaken || o == core.Abandoned }
 
 // within is what an answer of x seconds counts as at a member of this estimate. A failure
 // counts as it is, and so do all where the peak is to be seen.
@@ -353,10 +357,12 @@ func weight(idle, memory float64, samples uint32) float64 {
 	return share
 }
 
-// floor is what a member is taken for at least after an outcome, in seconds: a failure does
-// not make it faster than it was taken for, even where that was slower than the penalty.
+// floor is what a member is taken for at least after an outcome, in seconds: neither a failure
+// nor a lower bound makes it faster than it was taken for, even where that was slower than the
+// penalty.
 func (e *Estimator) floor(o core.Outcome, estimate, idle float64, samples uint32) float64 {
-	if !o.Failed() || e.settings.Penalty == 0 {
+	failed := o.Failed() && e.settings.Penalty > 0
+	if !failed && (!bounds(o) || samples == 0) {
 		return 0
 	}
 	median := e.member.Pool().MedianLatency()
@@ -375,8 +381,6 @@ func (e *Estimator) penalty() time.Duration {
 // taught is the latency that a sample stands for, in seconds; false for none.
 func (e *Estimator) taught(s core.Sample) (seconds float64, ok bool) {
 	switch {
-	case s.Outcome == core.Abandoned:
-		return 0, false
 	case s.Outcome.Failed():
 		if e.settings.Penalty == 0 {
 			return s.Total.Seconds(), true
@@ -384,6 +388,8 @@ func (e *Estimator) taught(s core.Sample) (seconds float64, ok bool) {
 		return max(e.penalty(), min(s.RetryAfter, MaxPenalty), s.Total).Seconds(), true
 	case s.Outcome == core.Overtaken:
 		return s.Total.Seconds(), true
+	case s.Outcome == core.Abandoned:
+		return s.Total.Seconds(), s.FirstAnswer < 0 // what was answered has told
 	case s.FirstAnswer < 0:
 		return 0, false // an end without an answer that is no failure: nothing was timed
 	}

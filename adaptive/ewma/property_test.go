@@ -19,7 +19,7 @@ var outcomes = []core.Outcome{
 
 // Whatever the settings and the history: a cost is finite and at least 0, one more attempt
 // pending never makes it less, a failure never lowers the estimate (where failures have a
-// penalty), and an attempt that is abandoned changes nothing.
+// penalty), nor does one that is abandoned, which changes nothing once it was answered.
 func TestCostProperties(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		yes := rapid.Bool()
@@ -62,14 +62,17 @@ func TestCostProperties(t *testing.T) {
 			now += core.Instant(rapid.Int64Range(0, 10e9).Draw(rt, "took"))
 			o := rapid.SampledFrom(outcomes).Draw(rt, "outcome")
 			before, known := r.member(slot).Latency(now)
-			if o != core.Overtaken && yes.Draw(rt, "answered") {
+			answered := o != core.Overtaken && yes.Draw(rt, "answered")
+			if answered {
 				l.Answered(now, core.Sample{Outcome: o})
 			}
 			l.Settle(now, core.Sample{Outcome: o})
 			after, _ := r.member(slot).Latency(now)
 			switch {
-			case o == core.Abandoned && after != before:
+			case o == core.Abandoned && (answered || before == 0) && after != before:
 				rt.Fatalf("estimate after an abandoned attempt: got %v, want the %v before", after, before)
+			case o == core.Abandoned && after < before*(1-1e-6):
+				rt.Fatalf("estimate after an abandoned attempt: got %v, want at least the %v before", after, before)
 			case o.Failed() && settings.Penalty > 0 && known && after < before*(1-1e-6):
 				rt.Fatalf("estimate after a failure: got %v, want at least the %v before", after, before)
 			}
