@@ -94,6 +94,103 @@ func TestAside(t *testing.T) {
 	}
 }
 
+// Who is full has room for as many as it had when one of them is done: with less pending than
+// that it does not stand aside. If it fails then, too, it is not full, and has room for nobody
+// until something sent since is answered well. What was sent before it failed says nothing,
+// neither for it nor against it.
+func TestRoom(t *testing.T) {
+	now := 2 * sec
+	later := func() { now += 10 * ms }
+	r := known(t, aside)
+	begin := func(n int) (ls []*core.Lease) {
+		for range n {
+			ls = append(ls, r.begin(t, now, 0))
+		}
+		return ls
+	}
+	end := func(l *core.Lease, s core.Sample) {
+		l.Answered(now, s)
+		l.Settle(now, s)
+	}
+	stands := func(what string, want float64) {
+		t.Helper()
+		standsFor(t, what, r.member(0), now, want)
+	}
+	held, doomed := begin(4), begin(2)
+	later()
+	end(doomed[0], refused)
+	stands("beside five", 0.3)
+	end(doomed[1], refused) // sent before the first was refused
+	stands("with four", 0)
+	more := begin(1)
+	stands("as many again", 0.3)
+	end(more[0], ok) // it goes to show that there was room
+	stands("answered", 0)
+
+	one := begin(1)
+	later()
+	end(one[0], refused)
+	stands("full with four", 0.3)
+	later()
+	end(held[0], ok)
+	stands("one of them is done", 0)
+	two := begin(2)
+	stands("two others take its place", 0.29)
+	later()
+	end(two[0], refused)
+	stands("full with four again", 0.3)
+	end(two[1], refused) // sent before that
+	stands("and one more refused", 0)
+	later()
+	two = begin(1)
+	later()
+	end(two[0], refused)
+	stands("refused beside three", 0.3)
+	later()
+	end(held[1], ok)
+	stands("so it was not full", 0.29)
+	three := begin(1)
+	later()
+	end(three[0], refused) // beside two
+	end(held[2], ok)
+	end(held[3], ok)
+	stands("it has no room, whatever is done", 0.3)
+	four := begin(1)
+	later()
+	end(four[0], ok)
+	stands("until it answers what was sent since", 0)
+}
+
+// However many are pending, and however long a penalty is, the parts of a word keep apart.
+func TestStandsWithinBounds(t *testing.T) {
+	r := known(t, aside)
+	held := make([]*core.Lease, 5000)
+	for i := range held {
+		held[i] = r.begin(t, 2*sec, 0)
+	}
+	r.answer(t, 2*sec+ms, 0, time.Millisecond, refused)
+	standsFor(t, "beside five thousand", r.member(0), 2*sec+ms, 0.3)
+	for _, l := range held[4000:] {
+		l.Settle(2*sec+ms, ok)
+	}
+	standsFor(t, "beside four thousand", r.member(0), 2*sec+ms, 0)
+	r = known(t, with(func(s *ewma.Settings) { s.Aside, s.Penalty = true, time.Hour }))
+	r.answer(t, 2*sec, 0, time.Millisecond, cut)
+	standsFor(t, "for an hour", r.member(0), 2*sec, (1<<20-1)*tick.Sub(0).Seconds())
+}
+
+// What is pending at a router that takes the place of another is not all that is: there is no
+// room at a member that failed.
+func TestRoomIsNotInherited(t *testing.T) {
+	old, next := known(t, aside), known(t, aside)
+	held := old.begin(t, 2*sec, 0)
+	old.answer(t, 2*sec, 0, time.Millisecond, refused)
+	held.Settle(2*sec, core.Sample{Outcome: core.Abandoned})
+	standsFor(t, "with room", old.member(0), 2*sec, 0)
+	next.Inherit(2*sec, old.Router)
+	standsFor(t, "inherited", next.member(0), 2*sec, 0.3)
+}
+
 // What a member is to stand aside for is waited for: it costs so much at least. Without a
 // penalty, or where it is switched off, nobody stands aside.
 func TestAsideCosts(t *testing.T) {

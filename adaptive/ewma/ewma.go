@@ -125,10 +125,11 @@ func (e *Estimator) Cost(now core.Instant) float64 {
 	if late := e.late(now, latency); late > latency {
 		latency = late
 	}
-	if aside := e.stands.aside(now); aside > latency {
-		latency = aside
+	pending := e.member.Pending()
+	if e.stands.word.Load() != 0 {
+		latency = max(latency, e.stands.aside(now, pending))
 	}
-	cost := latency * float64(e.member.Pending()+1)
+	cost := latency * float64(pending+1)
 	if e.settings.Ramp == 0 {
 		return cost
 	}
