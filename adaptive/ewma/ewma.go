@@ -18,7 +18,8 @@
 //
 //   - L is E projected to now: what has not been confirmed for a while drifts to the
 //     median of the pool, M + (E-M)·exp(-idle/memory), so that a member that was slow
-//     is tried again, and one that was fast is not trusted for ever. Reading changes
+//     is tried again, and one that was fast is not trusted for ever; of who is new, the
+//     median at least. Reading changes
 //     nothing (linkerd2-proxy and brpc project, too; Finagle and tower decay to
 //     zero, which makes every idle member look free). An L near the median counts as the
 //     median: members that are equal but for chance are told apart by what is pending.
@@ -28,7 +29,8 @@
 //     lateness. One that is owed may be a long one: a member that works on it beside others
 //     would be left alone for nothing.
 //   - aside is for how long yet it is to stand aside, since it has failed and not answered
-//     well from then on.
+//     well what was sent from then on; nothing while it has less pending than when it failed,
+//     unless it has failed then, too.
 //   - pending is the member's attempts leased and not settled.
 //   - ramp grows from a tenth to 1 after a member has come into use, where that is wanted.
 //
@@ -36,7 +38,8 @@
 // does, and a sample is measured by what its class of requests takes (Classes).
 //
 // Failures never look fast: a failed attempt counts as a sample of at least a penalty,
-// or of the Retry-After that came with it. An abandoned attempt teaches nothing. Each of
+// or of the Retry-After that came with it. One that was abandoned or overtaken before it was
+// answered is a lower bound: it counts where it took longer than the member is taken for. Each of
 // these guards can be switched off (Settings).
 package ewma
 

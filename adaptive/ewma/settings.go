@@ -26,8 +26,9 @@ type Settings struct {
 	// Penalty is the least that a failure counts as; where 25 times what the fastest quarter
 	// takes is more, that, up to 15 penalties. 0: a failure counts as its time, and so a fast one as fast.
 	Penalty time.Duration
-	// Aside: who has failed stands aside until it has answered well, for at most the Penalty
-	// at a time, or for what came as Retry-After. Without effect without a Penalty.
+	// Aside: who has failed stands aside until it has answered well what was sent since, for at
+	// most the Penalty at a time, or for what came as Retry-After; while it has less pending than
+	// when it failed, only if it has failed then, too. Without effect without a Penalty.
 	Aside bool
 	// Peak: a sample above the estimate replaces it at once (Finagle, tower, linkerd).
 	Peak bool
@@ -40,7 +41,8 @@ type Settings struct {
 	// Drift: an estimate that is not confirmed drifts to the pool's median.
 	Drift bool
 	// Seed: a member without a sample is taken for as fast as the median, and given one
-	// attempt at a time until its first answer. Otherwise it is taken for the fastest.
+	// attempt at a time until its first answer; and one that has come (back) into use within
+	// the Decay time is taken for no faster. Otherwise it is taken for the fastest.
 	Seed bool
 	// Explore is how long a member that has nothing pending is left alone before one
 	// decision takes it as free, and longer where that would take more than one attempt in

@@ -34,10 +34,11 @@ type Guards struct {
 	// long. 0: a failure counts as its time.
 	Penalty time.Duration `yaml:"penalty,omitempty" doc:"the least that a failure counts as; 0: it counts as its time"`
 
-	// Aside has an endpoint that failed stand aside until it has answered well: for ten
-	// times what an answer takes, twice as long each time it fails again, and for the
-	// penalty at most, or where it gave no answer at all. Default true. Without effect where
-	// there is no penalty.
+	// Aside has an endpoint that failed stand aside until it has answered well what was sent
+	// since: for ten times what an answer takes, twice as long each time it fails again, and for
+	// the penalty at most, or where it gave no answer at all; but while it has less pending than
+	// when it failed it may only have been full, until it has failed then, too. Default true.
+	// Without effect where there is no penalty.
 	Aside bool `yaml:"aside,omitempty" doc:"whether an endpoint that failed stands aside until it has answered well, for at most the penalty at a time"`
 
 	// Peak takes a latency above the estimate for the new estimate, as Finagle does.
@@ -63,8 +64,9 @@ type Guards struct {
 	Explore time.Duration `yaml:"explore,omitempty" doc:"after how long an endpoint that was not asked gets one request, whatever it is taken for; 0: never"`
 
 	// Seed takes a new endpoint for as fast as the median, and gives it one request at a
-	// time until it has answered. Default true.
-	Seed bool `yaml:"seed,omitempty" doc:"whether a new endpoint is taken for as fast as the median, and gets one request at a time until it has answered"`
+	// time until it has answered. For one decay after it has come (back) into use it is taken
+	// for no faster: it has had nothing to do. Default true.
+	Seed bool `yaml:"seed,omitempty" doc:"whether a new endpoint gets one request at a time until it has answered, and is taken for no faster than the median for one decay"`
 
 	// SlowStart is how long an endpoint that comes (back) into use is made to look slower
 	// than it is, ten times at first; 0 to 1h. Default 0: what it is made to look, it
@@ -81,9 +83,10 @@ type Guards struct {
 	// 100000. Default 1000. Only for strategies that draw (p2c-*).
 	ScanUpTo int `yaml:"scan_up_to,omitempty" doc:"number of endpoints up to which all are compared, while that takes no more than a hundredth of a core; 0: always drawn"`
 
-	// MostChoices is how many endpoints are drawn at most, where many are slow or there
-	// is time for it: choices to 16. Default 16. Only for strategies that draw (p2c-*).
-	MostChoices int `yaml:"most_choices,omitempty" doc:"endpoints drawn at most, where many are slow or there is time for it; equal to choices: always so many"`
+	// MostChoices is how many endpoints are drawn at most at a time, where many are slow or
+	// there is time for it: choices to 16. Where that meets nobody that is well, since most are
+	// slow, it is done anew, up to three times. Default 16. Only for strategies that draw (p2c-*).
+	MostChoices int `yaml:"most_choices,omitempty" doc:"endpoints drawn at most at a time, where many are slow or there is time for it; equal to choices: always so many"`
 
 	// Trust decides whether the strategy falls back to round robin while its signal is
 	// thin or flat. Default true.
