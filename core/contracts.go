@@ -1,6 +1,9 @@
 package core
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // Choice is a picker's answer: which slot of the view, in which mode, and why so.
 type Choice struct {
@@ -75,6 +78,12 @@ type Reported struct {
 type Classed interface {
 	AnsweredOf(class uint8, now Instant, s Sample)
 	EndOf(class uint8, now Instant, s Sample)
+}
+
+// Waiting is an Estimator that learns also from a client that had sent its whole request and
+// left before there was an answer: one to an attempt of this class would have taken longer.
+type Waiting interface {
+	Waited(now Instant, class uint8, d time.Duration)
 }
 
 // Permit is what a gate gives out for one attempt and wants back. Its bits belong

@@ -79,6 +79,17 @@ func (l *Lease) Answered(now Instant, s Sample) {
 	}
 }
 
+// Waited tells that the client had sent its whole request, and leaves without having had an
+// answer. It does nothing once there was one; the attempt is still to be settled.
+func (l *Lease) Waited(now Instant) {
+	if atomic.LoadUint32(&l.state) != leaseWaiting {
+		return
+	}
+	if e, ok := l.member.estimator.(Waiting); ok {
+		e.Waited(now, l.class, now.Sub(l.began))
+	}
+}
+
 // Settle ends the attempt with what it taught and reports whether this call did
 // so; a second one does nothing.
 func (l *Lease) Settle(now Instant, s Sample) bool {

@@ -23,8 +23,8 @@ const (
 	ConnectFailure
 	// Reset is a connection that broke before the end of the answer.
 	Reset
-	// Abandoned is an attempt that the client left. It says nothing against the endpoint; if
-	// there was no answer yet, its Total is a lower bound of a latency.
+	// Abandoned is an attempt that the client left. It teaches nothing; what a client teaches
+	// that has waited in vain is told before (Waiting).
 	Abandoned
 	// Overtaken is an attempt that was given up because a later one of the same
 	// request was answered first (see Hedge). It did not fail and did not succeed,

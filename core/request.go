@@ -192,6 +192,15 @@ func (q *Request) Finished(now Instant, attempt int, s Sample) *Ticket {
 	return q.leave(now)
 }
 
+// Waited tells that the client is about to leave, has sent its whole request, and waits for an
+// answer yet: Abandon is to follow. A driver that cannot tell whose fault it is, since the client
+// was sending, leaves it out.
+func (q *Request) Waited(now Instant) {
+	for i := range q.attempts {
+		q.leases[i].Waited(now)
+	}
+}
+
 // Abandon tells that the client has left, or that the driver cannot go on: whatever
 // is leased is settled as abandoned, and the queue is left. It returns the ticket
 // to be woken, or nil. It does nothing to a request that has ended.

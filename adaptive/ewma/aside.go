@@ -106,7 +106,7 @@ func (s *stands) well(begun core.Instant) {
 // answer is likely to be down, and stands aside for the penalty at once.
 func (e *Estimator) heed(now core.Instant, s core.Sample) {
 	switch {
-	case s.Outcome == core.Overtaken, s.Outcome == core.Abandoned:
+	case s.Outcome == core.Overtaken:
 	case !s.Outcome.Failed():
 		if e.stands.word.Load() != 0 {
 			e.stands.well(now.Add(-s.Total))

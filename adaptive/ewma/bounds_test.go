@@ -32,10 +32,10 @@ func TestOvertakenIsALowerBound(t *testing.T) {
 	}
 }
 
-// Whoever leaves before there is an answer has shown that it would have taken longer. That
+// Whoever has waited and leaves before there is an answer has shown that it would have taken longer. That
 // raises an estimate that is below, by its weight; it is no news to one that is not, says
 // nothing of whom nothing is known, and nothing where there was an answer.
-func TestAbandonedIsALowerBound(t *testing.T) {
+func TestWaitedIsALowerBound(t *testing.T) {
 	for name, c := range map[string]struct {
 		known    bool
 		answered bool
@@ -61,6 +61,7 @@ func TestAbandonedIsALowerBound(t *testing.T) {
 			l.Answered(now.Add(-c.after+time.Microsecond), ok)
 			c.want, _ = r.member(0).Latency(now)
 		}
+		l.Waited(now)
 		l.Settle(now, core.Sample{Outcome: core.Abandoned})
 		got, known := r.member(0).Latency(now)
 		near(t, name, got, c.want)
@@ -74,13 +75,15 @@ func TestAbandonedIsALowerBound(t *testing.T) {
 }
 
 // Nor is it news to one that has not been asked for long, and is taken for slower by now.
-func TestAbandonedSinceTheDrift(t *testing.T) {
+func TestWaitedSinceTheDrift(t *testing.T) {
 	r := newRig(t, "a", "b", "c")
 	r.answer(t, sec, 0, time.Millisecond, ok)
 	for slot := 1; slot < 3; slot++ {
 		r.answer(t, 20*sec, slot, 100*time.Millisecond, ok)
 	}
-	r.begin(t, 21*sec-50*ms, 0).Settle(21*sec, core.Sample{Outcome: core.Abandoned})
+	l := r.begin(t, 21*sec-50*ms, 0)
+	l.Waited(21 * sec)
+	l.Settle(21*sec, core.Sample{Outcome: core.Abandoned})
 	if _, fresh := r.member(0).Latency(32 * sec); fresh {
 		t.Error("fresh 31 s after the answer: got true, want false")
 	}

@@ -74,6 +74,11 @@ func (e *ClassedEstimator) EndOf(class uint8, now core.Instant, s core.Sample) {
 	}
 }
 
+// Waited implements core.Waiting.
+func (e *ClassedEstimator) Waited(now core.Instant, class uint8, d time.Duration) {
+	e.take(now, core.Abandoned, e.classes.alike(class, now, core.Abandoned, d.Seconds()))
+}
+
 // learnOf takes in what a sample of a class stands for.
 func (e *ClassedEstimator) learnOf(class uint8, now core.Instant, s core.Sample) {
 	if x, ok := e.taught(s); ok {

@@ -99,8 +99,8 @@ func TestClassesOutcomes(t *testing.T) {
 		answer(peer, 0, class, 100*time.Millisecond)
 	}
 	answer(e, 0, 0, 100*time.Millisecond)
-	e.EndOf(1, 0, core.Sample{Outcome: core.Abandoned, FirstAnswer: -1, Total: 400 * time.Millisecond})
-	exactly(t, "abandoned after four times what its class takes", estimate(e), 0.25)
+	e.Waited(0, 1, 400*time.Millisecond)
+	exactly(t, "waited for, in vain, four times what its class takes", estimate(e), 0.25)
 	answer(peer, 0, 1, 100*time.Millisecond)
 	exactly(t, "which it teaches nothing of", estimate(peer), 0.1)
 }

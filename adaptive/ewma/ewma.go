@@ -38,8 +38,8 @@
 // does, and a sample is measured by what its class of requests takes (Classes).
 //
 // Failures never look fast: a failed attempt counts as a sample of at least a penalty,
-// or of the Retry-After that came with it. One that was abandoned or overtaken before it was
-// answered is a lower bound: it counts where it took longer than the member is taken for. Each of
+// or of the Retry-After that came with it. One that was overtaken, or whose client has waited in
+// vain, is a lower bound: it counts where it took longer than the member is taken for. Each of
 // these guards can be switched off (Settings).
 package ewma
 
@@ -315,10 +315,6 @@ func (e *Estimator) take(now core.Instant, o core.Outcome, x float64) {
 	}
 }
 
-// bounds tells that what an attempt took is a lower bound of what its answer would have taken: it
-// was given up before there was one.
-func bounds(o core.Outcome) bool { return o == core.Overtaken || o == core.Abandoned }
-
 // within is what an answer of x seconds counts as at a member of this estimate. A failure
 // counts as it is, and so do all where the peak is to be seen.
 func (e *Estimator) within(o core.Outcome, x, estimate float64) float64 {
@@ -385,6 +381,8 @@ func (e *Estimator) penalty() time.Duration {
 // taught is the latency that a sample stands for, in seconds; false for none.
 func (e *Estimator) taught(s core.Sample) (seconds float64, ok bool) {
 	switch {
+	case s.Outcome == core.Abandoned:
+		return 0, false
 	case s.Outcome.Failed():
 		if e.settings.Penalty == 0 {
 			return s.Total.Seconds(), true
@@ -392,8 +390,6 @@ func (e *Estimator) taught(s core.Sample) (seconds float64, ok bool) {
 		return max(e.penalty(), min(s.RetryAfter, MaxPenalty), s.Total).Seconds(), true
 	case s.Outcome == core.Overtaken:
 		return s.Total.Seconds(), true
-	case s.Outcome == core.Abandoned:
-		return s.Total.Seconds(), s.FirstAnswer < 0 // what was answered has told
 	case s.FirstAnswer < 0:
 		return 0, false // an end without an answer that is no failure: nothing was timed
 	}

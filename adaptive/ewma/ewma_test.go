@@ -307,6 +307,17 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+func TestAbandonedTeachesNothing(t *testing.T) {
+	r := newRig(t, "a")
+	r.answer(t, sec, 0, 10*time.Millisecond, ok)
+	l := r.begin(t, sec, 0)
+	l.Settle(9*sec, core.Sample{Outcome: core.Abandoned})
+	near(t, "latency", func() float64 { x, _ := r.member(0).Latency(sec); return x }(), 0.01)
+	if _, fresh := r.member(0).Latency(31*sec + 1*ms); fresh {
+		t.Error("fresh 30 s after the last sample: got true, want false")
+	}
+}
+
 // Who has come within the decay time is not taken for faster than the median: it has had
 // nothing to do yet. A slower one is known to be slow at once, and without the seed nobody is
 // held back.

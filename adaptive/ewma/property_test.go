@@ -19,7 +19,7 @@ var outcomes = []core.Outcome{
 
 // Whatever the settings and the history: a cost is finite and at least 0, one more attempt
 // pending never makes it less, a failure never lowers the estimate (where failures have a
-// penalty), nor does one that is abandoned, which changes nothing once it was answered.
+// penalty), nor does one that was waited for in vain, and one that is abandoned changes nothing.
 func TestCostProperties(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		yes := rapid.Bool()
@@ -66,10 +66,14 @@ func TestCostProperties(t *testing.T) {
 			if answered {
 				l.Answered(now, core.Sample{Outcome: o})
 			}
+			waited := yes.Draw(rt, "waited")
+			if waited {
+				l.Waited(now)
+			}
 			l.Settle(now, core.Sample{Outcome: o})
 			after, _ := r.member(slot).Latency(now)
 			switch {
-			case o == core.Abandoned && (answered || before == 0) && after != before:
+			case o == core.Abandoned && (answered || !waited || before == 0) && after != before:
 				rt.Fatalf("estimate after an abandoned attempt: got %v, want the %v before", after, before)
 			case o == core.Abandoned && after < before*(1-1e-6):
 				rt.Fatalf("estimate after an abandoned attempt: got %v, want at least the %v before", after, before)

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evenkeel/evenkeel/core"
 	"github.com/evenkeel/evenkeel/core/config"
@@ -61,7 +62,7 @@ func TestClientAbortsTeachNothing(t *testing.T) {
 		raw     string
 		headers bool // it has read the head of the answer
 	}{
-		{"before the answer", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", false},
+		{"before the answer to a GET", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", false},
 		{"a POST before the answer", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", false},
 		{"during its own body", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhi", false},
 		{"during its own chunked body", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", false},
@@ -97,9 +98,14 @@ func TestClientAbortsTeachNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			g.skip(time.Second)
 			c.Close()
 			witness.Await(t, "end of the attempt at the backend", left)
-			wantUnharmed(t, g, before, !tt.headers) // a good head is a good answer
+			waited := strings.HasPrefix(tt.raw, "GET / ")
+			wantUnharmed(t, g, before, !tt.headers && !waited) // a good head is a good answer
+			if got, _ := m.Latency(g.now()); waited && got <= before {
+				t.Errorf("latency: got %v s, want more than the %v s before, as it has waited for longer", got, before)
+			}
 			wantCount(t, "abandoned attempts", g.count(t, "evenkeel_attempts_total", `outcome="abandoned"`), 1)
 			wantCount(t, "other attempts than the first", g.count(t, "evenkeel_attempts_total"), 2)
 			if !tt.headers {

@@ -167,6 +167,9 @@ func (x *exchange) came(attempt int, answer *http.Response, err error) (*http.Re
 		outcome := x.outcome(err)
 		x.disarm()
 		if outcome == core.Abandoned {
+			if x.upload == nil { // otherwise the endpoint may have waited for the client
+				x.request.Waited(x.now())
+			}
 			x.abandon()
 			return nil, core.Action{}, x.blame()
 		}

@@ -170,6 +170,7 @@ func (w *world) leave() {
 		for attempt := range t.request.Attempts() {
 			w.cut(t, attempt)
 		}
+		t.request.Waited(w.now)
 		w.wake(t.request.Abandon(w.now))
 		w.conclude(t, -1, 0)
 	}
