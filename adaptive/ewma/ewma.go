@@ -190,9 +190,9 @@ func (e *Estimator) level(now core.Instant, latency, median float64) float64 {
 	return latency
 }
 
-// new tells whether the member has come into use within the decay time. Who has just come has had
-// nothing to do, and answers faster than it will with its share of the work: to be taken for as
-// fast as that, it is given several times as much before the first of it is answered.
+// new tells whether the member has come into use within the decay time. Who has just come is given
+// much at once, having nothing to do, and the quick ones of that are answered first: a mean of those
+// would have it given several times as much as it can do before the others are.
 func (e *Estimator) new(now core.Instant) bool {
 	return e.settings.Seed && now.Sub(e.member.Returned()) < e.settings.Decay
 }

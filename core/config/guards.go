@@ -65,7 +65,7 @@ type Guards struct {
 
 	// Seed takes a new endpoint for as fast as the median, and gives it one request at a
 	// time until it has answered. For one decay after it has come (back) into use it is taken
-	// for no faster: it has had nothing to do. Default true.
+	// for no faster: of what it is given at once, the quick ones are answered first. Default true.
 	Seed bool `yaml:"seed,omitempty" doc:"whether a new endpoint gets one request at a time until it has answered, and is taken for no faster than the median for one decay"`
 
 	// SlowStart is how long an endpoint that comes (back) into use is made to look slower
