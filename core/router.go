@@ -98,6 +98,9 @@ func (r *Router) Update(now Instant, endpoints []Endpoint) error {
 		return err
 	}
 	next := &View{Members: kept, Pool: old.Pool}
+	if len(old.Members) == 0 {
+		next.Pool.began.Store(int64(now))
+	}
 	for i, e := range endpoints {
 		if kept[i] == nil {
 			kept[i] = r.newMember(now, e, old.Pool)

@@ -65,7 +65,8 @@ type PoolState struct {
 	perSecond    float64
 	paced, timed bool // it is known; it has been looked for
 
-	tallies bool // whether the tally is kept
+	began   atomic.Int64 // an Instant: when the pool came to have members
+	tallies bool         // whether the tally is kept
 	_       [cacheLine]byte
 	tally   atomic.Int64 // attempts pending at all members
 	_       [cacheLine - 8]byte
@@ -103,6 +104,10 @@ func (p *PoolState) Chance() float64 {
 func (p *PoolState) Reported() Reported {
 	return Reported{math.Float64frombits(p.load.Load()), 1 - math.Float64frombits(p.rest.Load())}
 }
+
+// Began is when the pool came to have members. Those that return later come to others, which
+// have been at work meanwhile.
+func (p *PoolState) Began() Instant { return Instant(p.began.Load()) }
 
 // OpenWeight is the weight of all members that might take work at the last look.
 func (p *PoolState) OpenWeight() float64 { return math.Float64frombits(p.weight.Load()) }

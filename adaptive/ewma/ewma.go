@@ -190,11 +190,13 @@ func (e *Estimator) level(now core.Instant, latency, median float64) float64 {
 	return latency
 }
 
-// new tells whether the member has come into use within the decay time. Who has just come is given
-// much at once, having nothing to do, and the quick ones of that are answered first: a mean of those
-// would have it given several times as much as it can do before the others are.
+// new tells whether the member has come to the others within the decay time. Who has just come is
+// given much at once, having nothing to do, and the quick ones of that are answered first: a mean of
+// those would have it given several times as much as it can do before the others are. Where all have
+// just come, each has as much to do.
 func (e *Estimator) new(now core.Instant) bool {
-	return e.settings.Seed && now.Sub(e.member.Returned()) < e.settings.Decay
+	came := e.member.Returned()
+	return e.settings.Seed && now.Sub(came) < e.settings.Decay && came > e.member.Pool().Began()
 }
 
 // late is how much longer than there is to be expected the member has owed answers without

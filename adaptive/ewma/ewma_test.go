@@ -349,6 +349,23 @@ func TestNewMembersAreNotFast(t *testing.T) {
 	}
 }
 
+// Where all have come together, nobody is new among others; neither is who comes first to a pool
+// that was empty for a while.
+func TestMembersThatCameTogether(t *testing.T) {
+	r := newRig(t, "a", "b", "c")
+	all := []core.Endpoint{{Key: "a", Weight: 1}, {Key: "b", Weight: 1}, {Key: "c", Weight: 1}}
+	for _, es := range [][]core.Endpoint{nil, all} {
+		if err := r.Update(5*sec, es); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for slot, latency := range []time.Duration{2 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond} {
+		r.answer(t, 5*sec+100*ms, slot, latency, ok)
+	}
+	r.begin(t, 5*sec+100*ms, 1).Settle(5*sec+100*ms, ok) // the median is known
+	near(t, "the cost of the fast one", r.member(0).Cost(5*sec+100*ms), 0.002)
+}
+
 // A clock a little behind the last sample's neither breaks nor forgets anything.
 func TestClockBehind(t *testing.T) {
 	r := newRig(t, "a")
