@@ -262,3 +262,23 @@ func TestAffinity(t *testing.T) {
 		t.Errorf("requests by server: %v, want about half each", by)
 	}
 }
+
+// Clients that leave one of two servers without an answer teach that it has become slow, though
+// nothing ever comes of it that could be timed.
+func TestWaitingInVainTeaches(t *testing.T) {
+	s := plain(2, 10, "constant", 10*ms, 100, 10*time.Second)
+	s.Client.Timeout = 40 * ms
+	s.Faults = []scenario.Fault{{Kind: scenario.Slow, Servers: []int{0}, From: 2 * time.Second, Factor: 10}}
+	in := func(text string) (vain int) {
+		for _, r := range play(t, s, text, 1).Requests {
+			if r.Code == 0 {
+				vain++
+			}
+		}
+		return vain
+	}
+	blind, seeing := in("p2c-least-requests"), in("p2c-ewma{age=false,trust=false}")
+	if seeing == 0 || 4*seeing > blind {
+		t.Errorf("in vain: %d requests, and %d where nothing is learned; want some, at most a quarter of those", seeing, blind)
+	}
+}
