@@ -38,7 +38,7 @@ func (u *usual) add(now core.Instant, seconds float64) {
 //	x · M / M_c   seconds
 //
 // where M_c is what the class typically takes and M what the most frequent one does: so the
-// unit does not hang on the mix, as that of a mean over all would. When another class becomes
+// unit does not depend on the mix, as that of a mean over all would. When another class becomes
 // the most frequent (by twice, so that two do not take turns), its M is multiplied by what
 // keeps the unit as it was, since limiters remember latencies for long.
 //

@@ -41,7 +41,7 @@ type Settings struct {
 	// Drift: an estimate that is not confirmed drifts to the pool's median.
 	Drift bool
 	// Seed: a member without a sample is taken for as fast as the median, and given one
-	// attempt at a time until its first answer; and one that has come (back) into use within
+	// attempt at a time until its first answer; and one that has come (back) to the others within
 	// the Decay time is taken for no faster. Otherwise it is taken for the fastest.
 	Seed bool
 	// Explore is how long a member that has nothing pending is left alone before one

@@ -64,7 +64,7 @@ type Guards struct {
 	Explore time.Duration `yaml:"explore,omitempty" doc:"after how long an endpoint that was not asked gets one request, whatever it is taken for; 0: never"`
 
 	// Seed takes a new endpoint for as fast as the median, and gives it one request at a
-	// time until it has answered. For one decay after it has come (back) into use it is taken
+	// time until it has answered. For one decay after it has come (back) to the others it is taken
 	// for no faster: of what it is given at once, the quick ones are answered first. Default true.
 	Seed bool `yaml:"seed,omitempty" doc:"whether a new endpoint gets one request at a time until it has answered, and is taken for no faster than the median for one decay"`
 
