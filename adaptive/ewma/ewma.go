@@ -29,8 +29,7 @@
 //     lateness. One that is owed may be a long one: a member that works on it beside others
 //     would be left alone for nothing.
 //   - aside is for how long yet it is to stand aside, since it has failed and not answered
-//     well what was sent from then on; nothing while it has less pending than when it failed,
-//     unless it has failed then, too.
+//     well from then on.
 //   - pending is the member's attempts leased and not settled.
 //   - ramp grows from a tenth to 1 after a member has come into use, where that is wanted.
 //
@@ -128,11 +127,10 @@ func (e *Estimator) Cost(now core.Instant) float64 {
 	if late := e.late(now, latency); late > latency {
 		latency = late
 	}
-	pending := e.member.Pending()
-	if e.stands.word.Load() != 0 {
-		latency = max(latency, e.stands.aside(now, pending))
+	if aside := e.stands.aside(now); aside > latency {
+		latency = aside
 	}
-	cost := latency * float64(pending+1)
+	cost := latency * float64(e.member.Pending()+1)
 	if e.settings.Ramp == 0 {
 		return cost
 	}

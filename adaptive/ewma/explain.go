@@ -5,7 +5,7 @@ import "github.com/evenkeel/evenkeel/core"
 // Explain implements core.Explained.
 func (e *Estimator) Explain(now core.Instant) core.CostParts {
 	estimate, idle, samples := unpack(e.word.Load(), now)
-	p := core.CostParts{Median: e.member.Pool().MedianLatency(), Aside: e.stands.aside(now, e.member.Pending()), Ramp: e.ramp(now), Strain: 1}
+	p := core.CostParts{Median: e.member.Pool().MedianLatency(), Aside: e.stands.aside(now), Ramp: e.ramp(now), Strain: 1}
 	if samples == 0 {
 		p.Cost = e.Cost(now)
 		return p

@@ -18,7 +18,7 @@ func (e *Estimator) Inherit(now core.Instant, from any) {
 	was := old.estimator()
 	e.word.Store(was.word.Load())
 	e.varies.Store(was.varies.Load())
-	e.stands.word.Store(was.stands.word.Load() &^ mostRoom) // what is pending here is not all that is
+	e.stands.word.Store(was.stands.word.Load())
 	asked := was.asked.Load()
 	if asked == 0 { // it was not kept: nobody is neglected yet
 		asked = int64(now)

@@ -26,9 +26,8 @@ type Settings struct {
 	// Penalty is the least that a failure counts as; where 25 times what the fastest quarter
 	// takes is more, that, up to 15 penalties. 0: a failure counts as its time, and so a fast one as fast.
 	Penalty time.Duration
-	// Aside: who has failed stands aside until it has answered well what was sent since, for at
-	// most the Penalty at a time, or for what came as Retry-After; while it has less pending than
-	// when it failed, only if it has failed then, too. Without effect without a Penalty.
+	// Aside: who has failed stands aside until it has answered well, for at most the Penalty
+	// at a time, or for what came as Retry-After. Without effect without a Penalty.
 	Aside bool
 	// Peak: a sample above the estimate replaces it at once (Finagle, tower, linkerd).
 	Peak bool

@@ -34,11 +34,10 @@ type Guards struct {
 	// long. 0: a failure counts as its time.
 	Penalty time.Duration `yaml:"penalty,omitempty" doc:"the least that a failure counts as; 0: it counts as its time"`
 
-	// Aside has an endpoint that failed stand aside until it has answered well what was sent
-	// since: for ten times what an answer takes, twice as long each time it fails again, and for
-	// the penalty at most, or where it gave no answer at all; but while it has less pending than
-	// when it failed it may only have been full, until it has failed then, too. Default true.
-	// Without effect where there is no penalty.
+	// Aside has an endpoint that failed stand aside until it has answered well: for ten
+	// times what an answer takes, twice as long each time it fails again, and for the
+	// penalty at most, or where it gave no answer at all. Default true. Without effect where
+	// there is no penalty.
 	Aside bool `yaml:"aside,omitempty" doc:"whether an endpoint that failed stands aside until it has answered well, for at most the penalty at a time"`
 
 	// Peak takes a latency above the estimate for the new estimate, as Finagle does.
