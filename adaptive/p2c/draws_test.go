@@ -75,6 +75,7 @@ func TestDraws(t *testing.T) {
 		{"four", two8, core.Survey{Rate: 125_000}, 4},
 		{"just not four", two8, core.Survey{Rate: 125_001}, 3},
 		{"two", two8, core.Survey{Rate: 250_000}, 2},
+		{"a part of a look is none, though nobody met is well", two8, core.Survey{Rate: 62_501, Fresh: 100, Fast: 1e-3}, 7},
 		{"never fewer", two8, core.Survey{Rate: busy}, 2},
 		{"no suspects", two8, core.Survey{Rate: busy, Fresh: 100}, 2},
 		{"0.04^2 is 0.0016", two8, core.Survey{Rate: busy, Fresh: 100, Suspects: 4}, 2},

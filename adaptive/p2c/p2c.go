@@ -151,17 +151,18 @@ func (p *Picker) Survey(_ core.Instant, s core.Survey) {
 	}
 	p.affords.Store(int32(affords))
 	p.whole.Store(s.Members <= p.settings.ScanUpTo && float64(s.Members) <= affords)
-	d := min(affords, float64(p.settings.MostChoices))
+	wanted := 0.0 // to meet somebody who is well
 	if s.Suspects > 0 {
 		share := min(float64(s.Suspects)/float64(s.Fresh), 0.99)
-		d = max(d, math.Ceil(math.Log(missed)/math.Log(share)))
+		wanted = math.Ceil(math.Log(missed) / math.Log(share))
 	}
 	p.enough.Store(math.Float64bits(content * s.Fast))
+	d := max(min(affords, float64(p.settings.MostChoices)), wanted)
 	most := min(max(int(d), p.settings.Choices), p.settings.MostChoices)
 	p.most.Store(int32(most))
 	rounds := 1.0
 	if p.settings.MostChoices > p.settings.Choices {
-		rounds = min(math.Ceil(d/float64(most)), mostRounds)
+		rounds = min(max(math.Ceil(wanted/float64(most)), 1), mostRounds)
 	}
 	p.rounds.Store(int32(rounds))
 }
