@@ -211,6 +211,52 @@ func TestDrawsOnce(t *testing.T) {
 	}
 }
 
+// fading is a gate that lets so many looks see it open, which all its members share, and bars
+// them from then on.
+type fading struct {
+	trying
+	left *int
+}
+
+func (g fading) Peek(core.Instant) core.Verdict {
+	if *g.left--; *g.left < 0 {
+		return core.Barred
+	}
+	return core.Ready
+}
+
+// Where everybody is barred between two draws, the first one counts, and never a member that
+// was not to be had.
+func TestDrawsAnewFindsNobody(t *testing.T) {
+	p := p2c.New(p2c.Settings{Choices: 2, MostChoices: 8})
+	left := 0
+	r := core.NewRouter(core.Config{
+		Driver: core.Driver{Source: rand.NewPCG(1, 2)},
+		Picker: p,
+		Equip: func(m *core.Member) core.Parts {
+			if m.Key == "0" { // as cheap as can be
+				return core.Parts{Estimator: cost(0), Gates: []core.Gate{trying(core.Barred)}}
+			}
+			return core.Parts{Estimator: cost(10), Gates: []core.Gate{fading{left: &left}}}
+		},
+	})
+	es := make([]core.Endpoint, 100)
+	for i := range es {
+		es[i] = core.Endpoint{Key: fmt.Sprint(i), Weight: 1}
+	}
+	if err := r.Update(0, es); err != nil {
+		t.Fatal(err)
+	}
+	p.Survey(0, core.Survey{Rate: 1e6, Fresh: 100, Suspects: 90, Fast: 1})
+	src := rand.NewPCG(3, 4)
+	for range 100 {
+		left = 9 // a draw of eight, and a look at the best of them
+		if got, ok := p.Pick(r.View(), &core.Ask{}, 0, src); !ok || got.Slot == 0 {
+			t.Fatalf("pick: got slot %d, %v; want one that was open", got.Slot, ok)
+		}
+	}
+}
+
 // Of several draws the best is taken: it costs as little as the best of as many as all of them.
 func TestDrawsAnewTakesTheBest(t *testing.T) {
 	p := p2c.New(p2c.Settings{Choices: 2, MostChoices: 4})

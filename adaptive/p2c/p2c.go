@@ -127,8 +127,8 @@ func (p *Picker) Pick(v *core.View, a *core.Ask, now core.Instant, src rand.Sour
 	most, enough := int(p.most.Load()), math.Float64frombits(p.enough.Load())
 	c, ok := p.draws.Draw(&inside.draws, a, now, src, most, enough)
 	for left := p.rounds.Load(); left > 1 && ok && enough > 0 && slow(v.Members[c.Slot], now, enough); left-- {
-		again, _ := p.draws.Draw(&inside.draws, a, now, src, most, enough)
-		if Cost(v.Members[again.Slot], now) < Cost(v.Members[c.Slot], now) {
+		again, found := p.draws.Draw(&inside.draws, a, now, src, most, enough)
+		if found && Cost(v.Members[again.Slot], now) < Cost(v.Members[c.Slot], now) {
 			c = again
 		}
 	}
